@@ -1,0 +1,53 @@
+# Each target sets up its own .venv on first use. Another Python: make test PYTHON=python3.12
+PYTHON ?= python3
+# More for pytest: make test ARGS="-k onnx"
+ARGS ?=
+BIN := .venv/bin
+INSTALLED := .venv/installed
+# A checkout must not read a pip that belongs to another environment.
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow check types format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## the whole path on a real dataset: train, export, verify, run, bench, report
+	$(BIN)/edgetl demo
+
+test: $(INSTALLED) ## all tests but the slow ones
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(INSTALLED) ## the slow tests
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+check: $(INSTALLED) types ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow the editable install's mapping of converters/ to edgetl.converters, so it looks at
+# an installed copy. A leftover build/lib would put deleted modules into it.
+types: $(INSTALLED) ## mypy, strict
+	@rm -rf build
+	@$(PIP) install --quiet --no-deps --no-build-isolation --target build/types .
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p edgetl
+
+format: $(INSTALLED) ## put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove .venv and everything else that make wrote
+	rm -rf .venv build edgetl.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml setup.cfg constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { \
+	  echo "training needs Python 3.10 to 3.13; $(PYTHON) is not one of them: name one, as in" \
+	    "make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	  echo "$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu, apt install python3-venv" >&2; exit 1; }
+	@echo "installing edgetl and what training needs into .venv: once, some minutes, 2.5 GB" >&2
+	@$(PIP) install --quiet -c constraints.txt -e '.[train,demo,dev]'
+	@touch $@

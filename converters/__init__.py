@@ -1,0 +1,1 @@
+"""From a trained Keras model to the files that boards run, each proved to answer like it."""

@@ -1,0 +1,43 @@
+"""From a folder of photos to a verified model on the board, and to numbers you can believe.
+
+On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
+:func:`edgetl.train`, :func:`edgetl.export`, :func:`edgetl.verify`, :func:`edgetl.bench`. Importing
+edgetl loads none of the engines and nothing of TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from edgetl.errors import EdgetlError
+
+if TYPE_CHECKING:
+    from edgetl.benchmarks.measure import bench as bench
+    from edgetl.converters.export import export as export
+    from edgetl.runtime.classifier import load as load
+    from edgetl.runtime.doctor import doctor as doctor
+    from edgetl.runtime.verify import verify as verify
+    from edgetl.training.train import train as train
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for, so that `import edgetl` stays light on a board.
+_LAZY = {
+    "bench": "edgetl.benchmarks.measure",
+    "doctor": "edgetl.runtime.doctor",
+    "export": "edgetl.converters.export",
+    "load": "edgetl.runtime.classifier",
+    "train": "edgetl.training.train",
+    "verify": "edgetl.runtime.verify",
+}
+
+__all__ = ["EdgetlError", "__version__", *_LAZY]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'edgetl' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

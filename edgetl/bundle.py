@@ -1,0 +1,119 @@
+"""Open a bundle: every byte is checked against the manifest before an engine sees it. numpy only."""
+
+import difflib
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.errors import BundleError, DamagedBundleError, UsageError
+from edgetl.manifest import MAX_BYTES, FileEntry, Manifest, Variant, parse
+
+MANIFEST = "manifest.json"
+SUFFIX = ".edgetl"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder that ``edgetl export`` wrote."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Bundle":
+        """Read the manifest; model files are read and checked when they are asked for.
+
+        Raises:
+            BundleError: there is no bundle at ``path``, or its manifest breaks a rule.
+        """
+        folder = Path(path)
+        place = folder / MANIFEST
+        if not folder.exists():
+            raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
+        if not place.is_file():
+            raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; write one with edgetl export")
+        with place.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        try:
+            return cls(folder, parse(data))
+        except BundleError as error:
+            raise type(error)(f"{place}: {error}") from error
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the model's outputs."""
+        return self.manifest.contract.labels
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name.
+
+        Raises:
+            UsageError: the bundle has none; the message lists those it has.
+        """
+        names = {variant.name: variant for variant in self.manifest.variants}
+        if name in names:
+            return names[name]
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{self.path} has no variant {name!r}: choose {', '.join(names)}{hint}")
+
+    def read(self, entry: FileEntry) -> bytes:
+        """The bytes of a file, which are those the manifest names.
+
+        Raises:
+            DamagedBundleError: the file is missing, a link out of the bundle, or not the same bytes.
+        """
+        place = self.path / entry.path
+        way_out = "copy the bundle again, or export it anew"
+        try:
+            if not place.resolve().is_relative_to(self.path.resolve()):
+                raise DamagedBundleError(f"{place} is a link that leaves the bundle: {way_out}")
+            with place.open("rb") as file:
+                data = file.read(entry.size_bytes + 1)
+        except OSError as error:
+            raise DamagedBundleError(f"{place} cannot be read ({error.strerror}): {way_out}") from error
+        except (RuntimeError, ValueError) as error:  # a loop of links before Python 3.13; a name no disk has
+            raise DamagedBundleError(f"{place} cannot be read ({error}): {way_out}") from error
+        if len(data) != entry.size_bytes:
+            least = "more than " if len(data) > entry.size_bytes else ""
+            raise DamagedBundleError(
+                f"{place} has {least}{min(len(data), entry.size_bytes)} bytes and the manifest says "
+                f"{entry.size_bytes}: {way_out}"
+            )
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise DamagedBundleError(
+                f"{place} is not the file that was exported (SHA-256 differs): {way_out}"
+            )
+        return data
+
+    def model_files(self, variant: Variant) -> dict[str, bytes]:
+        """The checked bytes of a variant's files, by file name without folder."""
+        return {Path(entry.path).name: self.read(entry) for entry in variant.files}
+
+    def expected(self) -> dict[str, NDArray[np.generic]]:
+        """The self-test's arrays: ``pixels``, ``keras`` and one per variant (see ``manifest.Golden``).
+
+        Raises:
+            DamagedBundleError: the file is damaged, or lacks an array.
+        """
+        entry = self.manifest.golden.expected
+        data = self.read(entry)
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                expected = {name: arrays[name] for name in arrays.files}
+        except Exception as error:
+            raise DamagedBundleError(f"{self.path / entry.path} is no NumPy archive: {error}") from error
+        missing = {"pixels", "keras", *(variant.name for variant in self.manifest.variants)} - set(expected)
+        if missing:
+            raise DamagedBundleError(f"{self.path / entry.path} lacks {', '.join(sorted(missing))}")
+        return expected
+
+
+def entry_of(root: Path, path: Path) -> FileEntry:
+    """Describe a file below ``root`` as the manifest does."""
+    data = path.read_bytes()
+    return FileEntry(path.relative_to(root).as_posix(), hashlib.sha256(data).hexdigest(), len(data))

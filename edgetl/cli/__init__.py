@@ -1,0 +1,5 @@
+"""The ``edgetl`` command: one small file for each subcommand."""
+
+from edgetl.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,68 @@
+"""The group of commands: errors become one sentence and an exit code here, and nowhere else."""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+import edgetl
+from edgetl.cli import output
+from edgetl.errors import EdgetlError
+from edgetl.isolated import DEBUG_VARIABLE
+
+_COMMANDS = ("demo", "train", "export", "verify", "run", "bench", "info", "doctor")
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _Group(click.Group):
+    """Imports a command's file when the command is asked for."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"edgetl.cli.{name}").command
+        return command
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command; the traceback is for ``--debug`` alone."""
+        try:
+            return super().main(*arguments, **{**options, "standalone_mode": False})
+        except click.exceptions.Exit as leave:
+            sys.exit(leave.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (KeyboardInterrupt, click.Abort):
+            output.error("stopped; nothing half-written is left")
+            sys.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader (`head`, `grep -q`) has seen enough; Python would complain at exit otherwise.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except EdgetlError as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            output.error(str(error))
+            sys.exit(error.exit_code)
+        except Exception as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            output.error(
+                f"edgetl itself failed ({type(error).__name__}: {error}); run it again with --debug before "
+                "the command, and report what it prints"
+            )
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(edgetl.__version__, prog_name="edgetl")
+@click.option("--debug", is_flag=True, help="Show tracebacks and all that the libraries print.")
+def main(debug: bool) -> None:
+    """From a folder of photos to a verified model on the board, and to numbers you can believe."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"

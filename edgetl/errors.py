@@ -1,0 +1,84 @@
+"""Every error edgetl raises on purpose.
+
+    EdgetlError                      exit code 1
+    ├── UsageError (ValueError)      exit code 2: the call itself is wrong
+    ├── MissingPackageError (ImportError)
+    ├── DatasetError (ValueError)    the pictures or their labels
+    ├── ImageError (ValueError)      one picture
+    ├── CameraError (OSError)        a camera that is missing, busy or silent
+    ├── WeightsError (OSError)       pretrained weights
+    ├── RunError (ValueError)        a folder written by ``edgetl train``
+    ├── BundleError (ValueError)     a folder written by ``edgetl export``
+    │   └── DamagedBundleError       a file of it is missing or not what the manifest says
+    ├── ModelError (RuntimeError)    a model file that an engine cannot load or run
+    ├── ConversionError (RuntimeError)
+    ├── WriteError (OSError)         a file or folder that cannot be written
+    └── GateError                    exit code 3: it worked, and the answer is no
+
+Each leaf is also the builtin a caller would catch without knowing edgetl. A message states the value,
+the rule and the way out.
+"""
+
+from typing import ClassVar
+
+
+class EdgetlError(Exception):
+    """Anything edgetl refuses or fails at, in one sentence meant for the user."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(EdgetlError, ValueError):
+    """An argument or option is not one of those offered."""
+
+    exit_code = 2
+
+
+class MissingPackageError(EdgetlError, ImportError):
+    """An optional package is needed and not installed; the message names the extra."""
+
+
+class DatasetError(EdgetlError, ValueError):
+    """The pictures or labels cannot be trained on."""
+
+
+class ImageError(EdgetlError, ValueError):
+    """A picture cannot be decoded, or is refused for its size."""
+
+
+class CameraError(EdgetlError, OSError):
+    """A camera cannot be opened, or gives no pictures."""
+
+
+class WeightsError(EdgetlError, OSError):
+    """Pretrained weights are not to be had, or do not fit the architecture."""
+
+
+class RunError(EdgetlError, ValueError):
+    """A folder is not a run, or not a whole one."""
+
+
+class BundleError(EdgetlError, ValueError):
+    """A folder is not a bundle, or its manifest breaks a rule."""
+
+
+class DamagedBundleError(BundleError):
+    """A file of the bundle is missing, or its bytes are not those the manifest names."""
+
+
+class ModelError(EdgetlError, RuntimeError):
+    """An engine cannot load or run a model file."""
+
+
+class ConversionError(EdgetlError, RuntimeError):
+    """A trained model could not be turned into a format."""
+
+
+class WriteError(EdgetlError, OSError):
+    """A file or folder cannot be written; nothing half-written is left."""
+
+
+class GateError(EdgetlError):
+    """Everything ran, and a stated limit was not met."""
+
+    exit_code = 3

@@ -1,0 +1,44 @@
+"""Optional packages: one function that loads them, one wording when they are not there."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from types import ModuleType
+
+from edgetl.errors import MissingPackageError
+
+
+def load(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional module, or say which extra of edgetl installs it.
+
+    Args:
+        module: dotted name, as in ``import``.
+        extra: the extra in ``pip install 'edgetl[extra]'``.
+        purpose: what needs it, as the start of a sentence: ``running .onnx files``.
+
+    Raises:
+        MissingPackageError: the package itself is not installed. A package that is installed
+            but broken raises its own error, since "please install it" would be a lie.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+        raise MissingPackageError(
+            f"{purpose} needs {package}: pip install 'edgetl[{extra}]'", name=package
+        ) from None
+
+
+def is_installed(module: str) -> bool:
+    """Whether the top-level package of ``module`` can be found, without importing it."""
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
+def version(distribution: str) -> str | None:
+    """The installed version of a distribution, or None when it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

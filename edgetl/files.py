@@ -1,0 +1,207 @@
+"""The only module that writes: a file or folder is whole or absent, also after a power cut.
+
+Everything is first written beside its place under ``.NAME.tmp-PID.SUFFIX``, flushed to the disk, and renamed.
+"""
+
+import contextlib
+import errno
+import glob
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.errors import UsageError, WriteError
+
+_TEMPORARY = ".tmp-"
+_ASIDE = "old-"
+_WAYS_OUT = {
+    errno.ENOSPC: "the disk is full: free some space or choose another --out",
+    errno.EDQUOT: "your disk quota is used up: free some space or choose another --out",
+    errno.EACCES: "permission denied: choose another --out",
+    errno.EROFS: "the disk is read-only: choose another --out",
+    errno.ENOTDIR: "a part of that path is a file: choose another --out",
+    errno.EEXIST: "a part of that path is a file: choose another --out",
+    errno.EISDIR: "a folder of that name is there: choose another --out",
+    errno.EFBIG: "the file is larger than this system allows: choose another --out",
+    errno.ENAMETOOLONG: "the name is too long: choose another --out",
+}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` with ``data``, atomically.
+
+    Raises:
+        WriteError: the disk is full, or the place is read-only or missing.
+    """
+    with new_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a path with the same suffix, for a library that must write itself; it becomes ``path``.
+
+    Raises:
+        WriteError: the disk is full, or the place is read-only or missing.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path)
+        temporary = _temporary(path)
+        try:
+            yield temporary
+            _sync_file(temporary)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace ``path`` with ``text`` in UTF-8, atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace ``path`` with ``value`` as indented JSON; NaN and infinities are refused."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
+    """Replace ``path`` with a compressed ``.npz`` of named arrays, atomically."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_bytes(path, buffer.getvalue())
+
+
+def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap[Any, Any]:
+    """A new ``.npy`` file to fill in place, for pixels that need not fit into memory."""
+    with _explained(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        try:
+            # Claim the space now: a disk that fills up under a mapped file kills the process (SIGBUS).
+            with path.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except BaseException:
+            path.unlink()
+            raise
+        return array
+
+
+@contextlib.contextmanager
+def new_folder(path: Path, *, replace: bool) -> Iterator[Path]:
+    """Yield an empty folder to fill; it becomes ``path`` when the block ends, or vanishes if it raises.
+
+    Args:
+        path: where the folder is to stand.
+        replace: whether a folder that stands there already is replaced (whole or not at all).
+
+    Raises:
+        UsageError: ``path`` exists and ``replace`` is False.
+        WriteError: the disk is full, or the place is read-only.
+    """
+    if path.is_file():
+        raise UsageError(f"{path} is a file, and a folder is to be written: choose another --out")
+    if path.exists() and not replace:
+        raise UsageError(f"{path} exists already: choose another --out, or add --force to replace it")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path)
+        temporary = _temporary(path)
+        temporary.mkdir()
+    try:
+        # What the block does with other files is its own affair; only a full disk is ours to explain.
+        with _explained(path, only=(errno.ENOSPC, errno.EDQUOT)):
+            yield temporary
+        with _explained(path):
+            for entry in sorted(temporary.rglob("*")):
+                if entry.is_dir():
+                    _sync_folder(entry)
+                elif entry.is_file():
+                    _sync_file(entry)
+            _swap_in(temporary, path)
+            _sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def remove_stale(path: Path) -> None:
+    """Clear away what a killed process left beside ``path`` while it was writing it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}{_TEMPORARY}*"):
+        owner = leftover.name.rpartition("-")[2].partition(".")[0]
+        if owner.isdigit() and not _is_running(int(owner)):
+            if f"{_TEMPORARY}{_ASIDE}" in leftover.name and not path.exists():
+                leftover.rename(path)  # killed between the two renames of _swap_in
+            elif leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _swap_in(temporary: Path, path: Path) -> None:
+    if not path.exists():
+        temporary.rename(path)
+        return
+    # A folder cannot be renamed over a full one: the old one steps aside for an instant, under a
+    # name that the next writer clears away, and comes back if the second rename fails.
+    aside = path.parent / f".{path.name}{_TEMPORARY}{_ASIDE}{os.getpid()}"
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.parent / f".{path.name}{_TEMPORARY}{os.getpid()}{path.suffix}"
+
+
+def _is_running(pid: int) -> bool:
+    if pid == os.getpid():
+        return False  # our own leftover, from an earlier process with the same number
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(path: Path, only: tuple[int, ...] | None = None) -> Iterator[None]:
+    """Turn the operating system's refusal into a sentence with a way out."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        if error.errno not in _WAYS_OUT or (only is not None and error.errno not in only):
+            raise
+        explained = WriteError(f"cannot write {path}: {_WAYS_OUT[error.errno]}")
+        explained.errno = error.errno
+        raise explained from error

@@ -1,0 +1,109 @@
+"""Run a heavy function in a process of its own.
+
+TensorFlow prints from C++, the TFLite converter leaks, and a converter that crashes must not take the
+export down: so everything that imports TensorFlow or Keras runs here, its output kept in a log.
+"""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from edgetl.errors import ConversionError, EdgetlError
+
+# Set by `edgetl --debug`: the child's output then goes to the terminal instead of the log.
+DEBUG_VARIABLE = "EDGETL_DEBUG"
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
+# The parent's own path: `python -m` would put the current folder first, and a file there named json.py
+# in the way of the real one.
+_CHILD = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from edgetl.isolated import serve; serve()"
+
+
+def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
+    """Call a function in a fresh Python process and return what it returns.
+
+    Args:
+        target: ``"module:function"``, so that the caller need not import the module.
+        arguments: picklable positional arguments.
+        doing: what is under way, for the message if the process dies: ``converting to tflite``.
+
+    Raises:
+        EdgetlError: whatever of ours the function raised.
+        ConversionError: the process died or raised something else; the message has its last line of
+            output and says how to see the whole of it.
+    """
+    name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+    debug = bool(os.environ.get(DEBUG_VARIABLE))
+    with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
+        request, answer, log = (Path(folder) / part for part in ("request", "answer", "log"))
+        request.write_bytes(pickle.dumps((name, arguments)))
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _CHILD, "\n".join(map(str, sys.path)), str(request), str(answer)],
+                stdin=subprocess.DEVNULL,
+                stdout=None if debug else output,
+                stderr=None if debug else output,
+                env={**_QUIET, **os.environ},
+            )
+            try:
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+        if answer.is_file():
+            kind, value = pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
+            if kind == "returned":
+                return value
+            if isinstance(value, EdgetlError):
+                raise value
+            raise ConversionError(f"{doing} failed: {value}; add --debug to see everything it printed")
+        raise ConversionError(
+            f"{doing} failed: {_last_words(code, log)}; add --debug to see everything it printed"
+        )
+
+
+def _last_words(code: int, log: Path) -> str:
+    if code < 0:
+        fate = f"its process was ended by {signal.Signals(-code).name}"
+        if -code == signal.SIGKILL:
+            fate += " (often: out of memory)"
+        return fate
+    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"its process ended with code {code}"
+
+
+def serve() -> NoReturn:
+    """Answer the request whose file the command line names; what the child process runs."""
+    _answer(*sys.argv[1:])
+    # TensorFlow's threads can hang or crash at interpreter shutdown, after the answer is safe.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _answer(request: str, answer: str) -> None:
+    name, arguments = pickle.loads(Path(request).read_bytes())  # noqa: S301 - our own parent wrote it
+    module, _, function = name.partition(":")
+    try:
+        target = getattr(__import__(module, fromlist=[function]), function)
+        outcome = ("returned", target(*arguments))
+    except EdgetlError as error:
+        outcome = ("raised", error)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:  # noqa: BLE001 - whatever a converter raises is the answer
+        traceback.print_exc()
+        outcome = (
+            "raised",
+            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}",
+        )
+    part = Path(answer + ".part")
+    part.write_bytes(pickle.dumps(outcome))
+    part.replace(answer)

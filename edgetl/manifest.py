@@ -1,0 +1,234 @@
+"""What a bundle says of itself: the dataclasses behind ``manifest.json``, read strictly. numpy-free.
+
+Unknown keys, absolute paths, ``..``, duplicate keys and NaN are refused: a manifest decides which bytes
+are handed to an engine written in C++.
+"""
+
+import json
+import math
+import re
+import types
+import typing
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+
+from edgetl.contract import Contract
+from edgetl.errors import BundleError
+
+SCHEMA = 1
+"""Version of the layout; a bundle with a higher one was written by a newer edgetl."""
+
+MAX_BYTES = 256_000
+"""A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
+_MAX_DEPTH = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of the bundle and what it must be."""
+
+    path: str
+    """Relative to the bundle, with forward slashes."""
+    sha256: str
+    size_bytes: int
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.path)
+        if (
+            path.is_absolute()
+            or not path.parts
+            or ".." in path.parts
+            or "\\" in self.path
+            or "\0" in self.path
+        ):
+            raise BundleError(f"the manifest names the file {self.path!r}, which is not inside the bundle")
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256) or self.size_bytes < 0:
+            raise BundleError(f"the manifest's hash or size of {self.path} is no hash or size")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure and its 95 % confidence interval, in the unit of its field."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a variant did on pictures it was neither trained nor calibrated on."""
+
+    split: str
+    """``test`` or ``val``."""
+    images: int
+    accuracy: Interval
+    """Share of right answers, 0 to 1; Wilson interval."""
+    drop: Interval
+    """Float Keras accuracy minus the variant's, percentage points, paired on the same images."""
+    agreement: float
+    """Share of images, 0 to 1, on which top-1 equals the float Keras model's."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model of a bundle."""
+
+    name: str
+    """Format and precision: ``tflite-int8``."""
+    format: str
+    precision: str
+    files: tuple[FileEntry, ...]
+    score: Score | None
+    tolerance: float
+    """Largest difference of a probability that the self-test allows on another machine."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of all its files together."""
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The self-test that travels with the bundle."""
+
+    pictures: tuple[FileEntry, ...]
+    """Encoded pictures, as they were found in the dataset."""
+    expected: FileEntry
+    """``.npz``: ``pixels`` uint8 (n, h, w, 3), ``keras`` and one array per variant, float32 (n, classes)."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a device needs to know of a bundle before it opens a model."""
+
+    name: str
+    created: str
+    """UTC, ISO 8601."""
+    edgetl: str
+    """Version that wrote the bundle."""
+    contract: Contract
+    variants: tuple[Variant, ...]
+    pick: str
+    """Name of the recommended variant."""
+    pick_reason: str
+    reject_threshold: float | None
+    """Scores below it are reported as unknown; None when it was not calibrated."""
+    golden: Golden
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Backbone, weights and their licence, dataset and calibration fingerprints, versions, seed."""
+    schema: int = SCHEMA
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.variants]
+        if len(self.contract.labels) < 2:
+            raise BundleError("the manifest has fewer than two labels")
+        if not names or len(set(names)) != len(names):
+            raise BundleError("the manifest names no variant, or one twice")
+        if self.pick not in names:
+            raise BundleError(f"the manifest picks {self.pick!r}, which is not one of {', '.join(names)}")
+
+    def to_json(self) -> str:
+        """The text of ``manifest.json``, the inverse of :func:`parse`."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def parse(data: bytes) -> Manifest:
+    """Read the bytes of ``manifest.json``.
+
+    Raises:
+        BundleError: too large, no JSON, an unknown or missing key, a value of the wrong type, a
+            path that leaves the bundle, or a schema newer than this edgetl.
+    """
+    value = read_json(data, "the manifest", max_bytes=MAX_BYTES)
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise BundleError(
+            f"the bundle has schema {schema} and this edgetl reads up to {SCHEMA}: "
+            "pip install --upgrade edgetl"
+        )
+    if schema != SCHEMA:
+        raise BundleError(f"the manifest's schema is {schema!r}, not {SCHEMA}: it is no edgetl bundle")
+    return _build(Manifest, value, "manifest")
+
+
+def read_json(data: bytes, what: str, *, max_bytes: int) -> Any:
+    """Parse JSON from outside: bounded size and depth, no duplicate keys, no NaN or infinities.
+
+    Raises:
+        BundleError: one of these rules is broken; the message starts with ``what``.
+    """
+    if len(data) > max_bytes:
+        raise BundleError(f"{what} has {len(data)} bytes, more than the limit of {max_bytes}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_without_duplicates,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
+        )
+        too_deep = _depth(value) > _MAX_DEPTH
+    except ValueError as error:
+        raise BundleError(f"{what} is not valid JSON: {error}") from None
+    except RecursionError:
+        too_deep = True
+    if too_deep:
+        raise BundleError(f"{what} is nested more than {_MAX_DEPTH} deep")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice")
+    return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not allowed")
+
+
+def _depth(value: Any) -> int:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max((_depth(child) for child in children), default=0)
+
+
+def _build(cls: type[T], value: Any, where: str) -> T:
+    """Fill a dataclass from a JSON object that has exactly its fields."""
+    names = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    if not isinstance(value, dict):
+        raise BundleError(f"{where} is not an object")
+    if set(value) != names:
+        odd = ", ".join(sorted(set(value) ^ names))
+        raise BundleError(f"{where} has unknown or missing keys: {odd}")
+    hints = typing.get_type_hints(cls)
+    return cls(**{name: _convert(hints[name], value[name], f"{where}.{name}") for name in names})
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    if kind is Contract:
+        return Contract.from_dict(value)
+    if is_dataclass(kind):
+        return _build(typing.cast(type[Any], kind), value, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(option for option in arguments if option is not type(None))
+        return None if value is None else _convert(inner, value, where)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**1023:
+        return float(value)
+    if isinstance(value, origin or kind) and not (isinstance(value, bool) and kind is not bool):
+        return value
+    raise BundleError(f"{where} is {type(value).__name__}, not {getattr(kind, '__name__', kind)}")

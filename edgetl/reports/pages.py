@@ -1,0 +1,103 @@
+"""The pages of train, export, bench and demo: which sections each has, in which order."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from edgetl.benchmarks.results import BenchReport
+from edgetl.manifest import Manifest
+from edgetl.reports import page, sections
+from edgetl.reports.page import Section
+
+if TYPE_CHECKING:  # a device draws the page of a benchmark without the training side
+    from edgetl.training.run import Run
+
+
+def run_page(name: str, metrics: Mapping[str, Any], description: Mapping[str, Any]) -> str:
+    """What ``edgetl train`` found.
+
+    Args:
+        name: of the run.
+        metrics: ``metrics.json``.
+        description: ``run.json``.
+    """
+    subtitle = f"Trained {description['created']} with edgetl {description['edgetl']}"
+    return page.render(name, subtitle, _of_run(metrics, description))
+
+
+def bundle_page(manifest: Manifest, run: "Run") -> str:
+    """What ``edgetl export`` wrote, and the run it comes from."""
+    subtitle = f"Exported {manifest.created} with edgetl {manifest.edgetl}"
+    parts = [sections.variants(manifest), *_of_run(run.metrics, run.description), _of_export(manifest)]
+    return page.render(manifest.name, subtitle, parts)
+
+
+def bench_page(report: BenchReport, manifest: Manifest) -> str:
+    """What ``edgetl bench`` measured on this machine."""
+    return page.render(
+        report.bundle,
+        f"Measured {report.created} on {report.machine.label}",
+        [_variants_here(report, manifest), sections.bench(report)],
+    )
+
+
+def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:
+    """The whole path on one page."""
+    return page.render(
+        manifest.name,
+        f"Trained, exported and measured {report.created} on {report.machine.label}",
+        [
+            *_of_run(run.metrics, run.description),
+            _variants_here(report, manifest),
+            sections.bench(report),
+            _of_export(manifest),
+        ],
+    )
+
+
+def _variants_here(report: BenchReport, manifest: Manifest) -> Section:
+    fastest: dict[str, float | None] = {}
+    for result in report.measured:
+        if result.figures and result.variant not in fastest:
+            fastest[result.variant] = result.figures.median_s.value
+    return sections.variants(manifest, latencies=fastest, machine=report.machine.label)
+
+
+def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[Section]:
+    labels, matrix, split = description["contract"]["labels"], metrics["confusion"], metrics["split"]
+    backbone, weights, head = description["backbone"], description["weights"], description["head"]
+    data = description["dataset"]
+    photos = ", ".join(f"{count} {name}" for name, count in data["photos"].items() if count)
+    skipped = len(data["skipped"])
+    rows = [
+        ("Photos", photos + (f"; {skipped} could not be read" if skipped else "")),
+        ("Backbone", f"{backbone['name']}, {backbone['size']} pixels, width {backbone['width']:g}"),
+        ("Weights", f"{weights['source']}; licence {weights['licence'] or 'unknown'}"),
+        ("Features", f"computed once, in {description['features']['engine']}"),
+        ("Head", f"logistic regression, C = {head['strength']:g}, chosen on {head['chosen_on']}"),
+        ("Class weights", head["class_weights"]),
+        ("Temperature", f"{head['temperature']:.2f}"),
+        (
+            "Calibration error",
+            f"{100 * metrics['expected_calibration_error']:.1f} points (mean gap of score and truth)",
+        ),
+        ("Accuracy on train", f"{100 * metrics['train_accuracy']:.1f} %"),
+        ("Unknown below", f"{100 * head['reject_threshold']:.1f} %"),
+        ("Training took", f"{description['seconds']:.1f} s"),
+        ("Dataset fingerprint", data["fingerprint"]),
+    ]
+    return [
+        sections.accuracy(labels, matrix, split=split),
+        sections.confusion(labels, matrix, split=split),
+        sections.facts("How it was trained", rows),
+    ]
+
+
+def _of_export(manifest: Manifest) -> Section:
+    known = manifest.provenance
+    rows = [
+        ("Input", f"uint8 {manifest.contract.shape}, RGB; normalisation is in the graph"),
+        ("int8 calibrated on", f"{known['calibration']['images']} train photos"),
+        ("Scored on", f"{known['scored']['images']} photos the model was not trained on"),
+        ("Libraries", ", ".join(f"{name} {version}" for name, version in known["libraries"].items())),
+    ]
+    return sections.facts("How it was exported", rows)

@@ -1,0 +1,1 @@
+"""What runs on the device: engines, the classifier, sources of pictures, and doctor."""

@@ -1,0 +1,119 @@
+"""The table of engines: which formats each runs, in order of preference, and how it is loaded."""
+
+import difflib
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgetl import extras
+from edgetl.errors import MissingPackageError, UsageError
+from edgetl.runtime.base import AbstractEngine
+
+
+@dataclass(frozen=True)
+class EngineRow:
+    """One line of the table."""
+
+    name: str
+    formats: tuple[str, ...]
+    target: str
+    """``module:class`` in edgetl."""
+    package: str | None
+    """What must be importable; None when nothing is needed."""
+    distribution: str | None
+    extra: str | None
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package can be found. It may still be broken: ``edgetl doctor`` tries it."""
+        return self.package is None or extras.is_installed(self.package)
+
+    @property
+    def version(self) -> str | None:
+        """The installed version of its package, None when not installed or not needed."""
+        return extras.version(self.distribution) if self.distribution else None
+
+
+ENGINES = {
+    row.name: row
+    for row in (
+        EngineRow("litert", ("tflite",), "litert:LiteRTEngine", "ai_edge_litert", "ai-edge-litert", "litert"),
+        EngineRow(
+            "tflite-runtime",
+            ("tflite",),
+            "litert:TFLiteRuntimeEngine",
+            "tflite_runtime",
+            "tflite-runtime",
+            "tflite",
+        ),
+        EngineRow(
+            "onnxruntime", ("onnx",), "onnxruntime:OnnxRuntimeEngine", "onnxruntime", "onnxruntime", "onnx"
+        ),
+        EngineRow("openvino", ("openvino",), "openvino:OpenVinoEngine", "openvino", "openvino", "openvino"),
+        EngineRow("fake", ("fake",), "fake:FakeEngine", None, None, None),
+    )
+}
+
+
+def get(name: str) -> EngineRow:
+    """The engine of that name.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if name not in ENGINES:
+        near = difflib.get_close_matches(name, ENGINES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UsageError(f"engine {name!r} is not known: choose {', '.join(ENGINES)}{hint}")
+    return ENGINES[name]
+
+
+def for_format(format_name: str, engine: str | None = None) -> EngineRow:
+    """The engine that runs a format here: the one asked for, or the first that is installed.
+
+    Raises:
+        UsageError: the engine asked for does not run this format, or none does.
+        MissingPackageError: none that would do is installed; the message names the line that installs one.
+    """
+    able = [row for row in ENGINES.values() if format_name in row.formats]
+    if engine is not None:
+        row = get(engine)
+        if row not in able:
+            names = ", ".join(row.name for row in able)
+            raise UsageError(f"engine {engine!r} does not run {format_name} models: choose {names}")
+        able = [row]
+    for row in able:
+        if row.installed:
+            return row
+    if not able:
+        raise UsageError(f"no engine runs {format_name} models: pip install --upgrade edgetl")
+    first = able[0]
+    raise MissingPackageError(
+        f"running {format_name} models needs {first.distribution}: pip install 'edgetl[{first.extra}]'"
+    )
+
+
+def start(row: EngineRow, files: Mapping[str, bytes], *, num_threads: int | None = None) -> AbstractEngine:
+    """Load a model in an engine.
+
+    Args:
+        row: which engine.
+        files: the model's bytes by file name.
+        num_threads: threads for one inference; None takes :func:`default_threads`.
+
+    Raises:
+        UsageError: fewer than one thread.
+        ModelError: the engine refuses the model.
+        MissingPackageError: the engine's package is not installed.
+    """
+    if num_threads is not None and num_threads < 1:
+        raise UsageError(f"{num_threads} threads cannot run anything: ask for 1 or more")
+    module, _, name = row.target.partition(":")
+    engine: type[AbstractEngine] = getattr(importlib.import_module(f"edgetl.runtime.{module}"), name)
+    return engine(files, num_threads=num_threads or default_threads())
+
+
+def default_threads() -> int:
+    """Cores this process may use, at most 4: small models gain nothing beyond."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

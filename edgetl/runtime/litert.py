@@ -1,0 +1,67 @@
+"""TFLite models, in ``ai-edge-litert`` or in ``tflite-runtime``, its smaller predecessor for old boards."""
+
+import threading
+from collections.abc import Mapping
+from typing import Any, final
+
+import numpy as np
+
+from edgetl import extras
+from edgetl.runtime.base import AbstractEngine, Images, Outputs, check_input
+from edgetl.runtime.quiet import native_output_hidden
+
+
+class _Interpreter(AbstractEngine):
+    """What the two packages share: they are the same interpreter at different ages."""
+
+    module: str
+    extra: str
+
+    def _load(self, files: Mapping[str, bytes]) -> None:
+        (content,) = files.values()
+        package = extras.load(self.module, extra=self.extra, purpose="running .tflite files")
+        with native_output_hidden():
+            # Bytes, never a path: only then does the FlatBuffer verifier run, and the bytes that
+            # were hashed are the bytes that are loaded.
+            self._interpreter = package.Interpreter(model_content=content, num_threads=self.num_threads)
+            self._interpreter.allocate_tensors()
+        (source,) = self._interpreter.get_input_details()
+        self.input_shape = check_input(source["shape"], source["dtype"])
+        self._input = source["index"]
+        self._outputs = self._interpreter.get_output_details()
+        # One interpreter holds one set of tensors: two threads in it raise or mix their answers.
+        self._lock = threading.Lock()
+
+    def _run_one(self, image: Images) -> Outputs:
+        with self._lock:
+            self._interpreter.set_tensor(self._input, image)
+            self._interpreter.invoke()
+            return tuple(_to_float(self._interpreter.get_tensor(out["index"]), out) for out in self._outputs)
+
+    def _free(self) -> None:
+        self._interpreter = None
+
+
+def _to_float(values: Any, details: dict[str, Any]) -> Any:
+    if values.dtype == np.float32:
+        return values
+    scale, zero_point = details["quantization"]
+    return (values.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+@final
+class LiteRTEngine(_Interpreter):
+    """LiteRT, the current interpreter."""
+
+    name = "litert"
+    module = "ai_edge_litert.interpreter"
+    extra = "litert"
+
+
+@final
+class TFLiteRuntimeEngine(_Interpreter):
+    """tflite-runtime 2.14, the last of its line: NumPy 1 and Python 3.11 or older."""
+
+    name = "tflite-runtime"
+    module = "tflite_runtime.interpreter"
+    extra = "tflite"

@@ -1,0 +1,1 @@
+"""What the workstation does: from a folder of photos to a trained run."""

@@ -1,0 +1,162 @@
+"""A backbone made ready once and kept: its Keras file, and the same network in a fast engine."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from edgetl import cache, extras, files, isolated
+from edgetl.contract import Contract
+from edgetl.errors import MissingPackageError, UsageError
+from edgetl.progress import Progress
+from edgetl.runtime import engines
+from edgetl.runtime.base import AbstractEngine
+from edgetl.training import backbones, weights
+from edgetl.training.weights import WeightsSource
+
+ENGINES = ("openvino", "onnxruntime", "keras")
+"""What may extract features, fastest on a CPU first; ``keras`` is for machines with a GPU."""
+
+_LAYOUT = 1
+"""Raise it when the same backbone would give other features: old cache entries are then left alone."""
+
+
+@dataclass(frozen=True)
+class BackboneChoice:
+    """Which backbone, at which size, with which weights."""
+
+    name: str
+    size: int
+    """Height and width of the input, pixels."""
+    width: float
+    """Width multiplier, 1.0 for the published network."""
+    weights: WeightsSource
+
+    @property
+    def row(self) -> backbones.Backbone:
+        """Its line of the table."""
+        return backbones.get(self.name)
+
+    @property
+    def contract(self) -> Contract:
+        """What it expects of a picture."""
+        return self.row.contract(self.size)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A backbone in the cache."""
+
+    choice: BackboneChoice
+    folder: Path
+    engine: str
+    """Which engine extracts its features."""
+
+    @property
+    def key(self) -> str:
+        """Names the backbone, its weights, its pixels and its engine: equal keys, equal features."""
+        return self.folder.name
+
+    def classifier(self, classes: int) -> Path:
+        """The ``.keras`` file of the backbone with an empty head for so many classes."""
+        return self.folder / f"classifier-{classes}.keras"
+
+    def start(self) -> AbstractEngine:
+        """Load the feature extractor: uint8 (n, h, w, 3) -> float32 (n, features)."""
+        if self.engine == "keras":
+            from edgetl.training.keras_engine import KerasEngine  # Keras is loaded for a GPU alone
+
+            return KerasEngine(
+                {"features.keras": (self.folder / "features.keras").read_bytes()}, num_threads=1
+            )
+        model = {path.name: path.read_bytes() for path in sorted((self.folder / self.engine).iterdir())}
+        return engines.start(engines.get(self.engine), model)
+
+
+def choose(name: str, *, size: int | None, width: float, weights_file: Path | None) -> BackboneChoice:
+    """Check the user's wishes against the table and find the weights.
+
+    Raises:
+        UsageError: no such backbone, size or width.
+        WeightsError: no weights to be had; the message names the ways to get some.
+    """
+    row = backbones.get(name)
+    chosen_size = size or row.default_size
+    if not row.min_size <= chosen_size <= 1024:
+        raise UsageError(
+            f"size {chosen_size} is not offered for {name}: choose {row.min_size} to 1024 pixels"
+        )
+    if width not in row.widths:
+        widths = ", ".join(f"{offered:g}" for offered in row.widths)
+        raise UsageError(f"width {width:g} is not offered for {name}: choose {widths}")
+    return BackboneChoice(name, chosen_size, width, weights.find(row, width, weights_file, chosen_size))
+
+
+def choose_engine(wanted: str = "auto") -> str:
+    """The engine to extract features with.
+
+    Raises:
+        UsageError: there is no such engine.
+        MissingPackageError: it is not installed.
+    """
+    if wanted == "auto":
+        if has_gpu():
+            return "keras"
+        wanted = next((name for name in ENGINES if extras.is_installed(name)), "openvino")
+    if wanted not in ENGINES:
+        raise UsageError(f"feature engine {wanted!r} is not known: choose auto, {', '.join(ENGINES)}")
+    if not extras.is_installed(wanted):
+        raise MissingPackageError(f"extracting features with {wanted} needs it: pip install 'edgetl[train]'")
+    return wanted
+
+
+def has_gpu() -> bool:
+    """Whether the NVIDIA driver shows a GPU here; asked of the kernel, since asking Keras takes seconds."""
+    return any(Path("/proc/driver/nvidia/gpus").glob("*"))
+
+
+def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Progress) -> Prepared:
+    """Find the backbone in the cache, or build it there (some 15 seconds, in a process of its own).
+
+    Raises:
+        WeightsError: the weights do not fit the architecture.
+        ConversionError: the network could not be turned into the engine's format.
+    """
+    identity = {"layout": _LAYOUT, "engine": engine, "pixels": choice.contract.pixels_key}
+    identity |= {"backbone": choice.name, "size": choice.size, "width": choice.width}
+    if choice.weights.path is None:
+        with progress.step(f"download weights of {choice.name}"):
+            downloaded = isolated.call(
+                "edgetl.training.weights:download",
+                choice.row,
+                choice.width,
+                choice.size,
+                doing="downloading weights",
+            )
+        choice = replace(choice, weights=downloaded)
+    identity["weights"] = choice.weights.sha256
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    place = cache.folder() / "backbones" / f"{choice.name}-{digest[:16]}"
+    prepared = Prepared(choice, place, engine)
+    if not place.is_dir():
+        with (
+            progress.step(f"prepare {choice.name} for {engine}"),
+            files.new_folder(place, replace=True) as folder,
+        ):
+            isolated.call(
+                "edgetl.training.build:build_backbone",
+                choice,
+                engine,
+                classes,
+                folder,
+                doing=f"building {choice.name}",
+            )
+            files.write_json(
+                folder / "backbone.json", {**identity, "source": asdict(choice.weights)["source"]}
+            )
+    if not prepared.classifier(classes).is_file():
+        with progress.step(f"build a classifier of {classes} classes"):
+            isolated.call(
+                "edgetl.training.build:build_classifier", place, classes, doing="building the classifier"
+            )
+    return prepared

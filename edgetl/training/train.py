@@ -1,0 +1,190 @@
+"""``edgetl train``: photos in, a run out."""
+
+import hashlib
+import os
+import platform
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edgetl
+from edgetl import files
+from edgetl.errors import UsageError
+from edgetl.progress import SILENT, Progress
+from edgetl.reports import confusion, pages
+from edgetl.training import dataset as datasets
+from edgetl.training import evaluate, features, keras_file, prepare, run
+from edgetl.training import head as heads
+from edgetl.training.config import TrainConfig, read_config
+from edgetl.training.dataset import Dataset
+from edgetl.training.logistic import Floats, Labels
+
+_FEW = 100
+"""Scored photos under which a warning says how little the accuracy is worth."""
+
+
+def train(
+    data: str | Path | None = None,
+    *,
+    out: str | Path,
+    config: str | Path | None = None,
+    force: bool = False,
+    progress: Progress = SILENT,
+    **options: Any,
+) -> run.Run:
+    """Train a classifier on photos: the backbone's features once, the head solved on them.
+
+    Args:
+        data: a folder ``<class>/*``, a folder ``{train,val,test}/<class>/*``, or a CSV of
+            ``path,label[,split]``.
+        out: the run folder to write.
+        config: a ``run.toml`` whose options hold where none is given here.
+        force: replace the run that stands at ``out``.
+        progress: hears of each step.
+        options: any field of :class:`~edgetl.training.config.TrainConfig` but ``data``.
+
+    Returns:
+        The run, as it lies on the disk.
+
+    Raises:
+        DatasetError: the photos or labels cannot be trained on.
+        UsageError: an option is not one of those offered, or ``out`` exists.
+        WeightsError: no pretrained weights for the backbone.
+        WriteError: the disk is full.
+    """
+    started = time.perf_counter()
+    wanted = _resolve(data, config, options)
+    place = Path(out)
+    if place.exists() and not force:
+        raise UsageError(f"{place} exists already: choose another --out, or add --force to replace it")
+    choice = prepare.choose(
+        wanted.backbone,
+        size=wanted.size,
+        width=wanted.width,
+        weights_file=Path(wanted.weights) if wanted.weights else None,
+    )
+    engine = prepare.choose_engine(wanted.features)
+    with progress.step("read the photos"):
+        photos = datasets.read(wanted.data)
+    _advise(photos, progress)
+    with files.new_folder(place, replace=force) as folder:
+        prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
+        table, unreadable = features.extract(photos.photos, prepared, progress)
+        for path, reason in unreadable.items():
+            progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+        photos = photos.without(unreadable)
+        with progress.step("solve the head"):
+            head = _solve(photos, table, wanted)
+        metrics = _measure(photos, table, head)
+        contract = choice.contract.with_labels(photos.labels)
+        model = keras_file.with_head(prepared.classifier(len(photos.labels)), head)
+        files.write_bytes(folder / run.MODEL, model)
+        files.write_text(folder / "run.toml", wanted.to_toml())
+        files.write_text(folder / "labels.txt", "\n".join(photos.labels) + "\n")
+        files.write_text(folder / run.SPLITS, run.splits_csv(photos))
+        files.write_json(folder / run.METRICS, asdict(metrics))
+        files.write_json(folder / "environment.json", _environment())
+        description = {
+            "schema": run.SCHEMA,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "edgetl": edgetl.__version__,
+            "contract": contract.to_dict(),
+            "backbone": {"name": choice.name, "size": choice.size, "width": choice.width},
+            "weights": {**asdict(prepared.choice.weights), "path": str(prepared.choice.weights.path)},
+            "features": {"engine": engine, "key": prepared.key},
+            "head": {name: value for name, value in asdict(head).items() if name not in ("kernel", "bias")},
+            "dataset": _describe(photos, unreadable),
+            "model_sha256": hashlib.sha256(model).hexdigest(),
+            "seed": wanted.seed,
+            "seconds": round(time.perf_counter() - started, 3),
+        }
+        files.write_json(folder / run.DESCRIPTION, description)
+        page = pages.run_page(place.resolve().name, asdict(metrics), description)
+        files.write_text(folder / "report.html", page)
+        files.write_text(folder / "confusion.svg", confusion.confusion_svg(photos.labels, metrics.confusion))
+    return run.Run.open(place)
+
+
+def _resolve(data: str | Path | None, config: str | Path | None, options: Mapping[str, Any]) -> TrainConfig:
+    values = read_config(config) if config is not None else {}
+    values |= {name: value for name, value in options.items() if value is not None}
+    if data is not None:
+        values["data"] = str(data)
+    if "data" not in values:
+        raise UsageError("no photos are named: give a folder or a CSV file, or a --config that does")
+    try:
+        return TrainConfig(**values)
+    except TypeError as error:
+        raise UsageError(f"train has no such option: {error}") from None
+
+
+def _advise(photos: Dataset, progress: Progress) -> None:
+    leaks = photos.leaks()
+    if leaks:
+        progress.warn(
+            f"{len(leaks)} photos of val and test stand in train too, byte for byte, and make the accuracy "
+            f"look better than it is; the first is {leaks[0].path}"
+        )
+    scored = len(photos.split(photos.scored_split))
+    if scored < _FEW:
+        progress.warn(f"accuracy is measured on {scored} photos only: mind its interval")
+
+
+def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads.Head:
+    held_out = None
+    # Where val is all there is to score on, choosing on it too would flatter the score.
+    if photos.scored_split == "test" and photos.split("val"):
+        held_out = _rows(photos, table, "val")
+    return heads.fit(
+        *_rows(photos, table, "train"),
+        held_out=held_out,
+        class_weights=wanted.class_weights,
+        seed=wanted.seed,
+    )
+
+
+def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evaluate.Metrics:
+    rows, truth = _rows(photos, table, photos.scored_split)
+    known, answers = _rows(photos, table, "train")
+    return evaluate.measure(
+        head.probabilities(rows),
+        truth,
+        photos.labels,
+        split=photos.scored_split,
+        train_accuracy=float((head.probabilities(known).argmax(axis=1) == answers).mean()),
+    )
+
+
+def _rows(photos: Dataset, table: dict[str, Any], split: str) -> tuple[Floats, Labels]:
+    chosen = photos.split(split)
+    return np.stack([table[photo.sha256] for photo in chosen]), np.array([photo.label for photo in chosen])
+
+
+def _describe(photos: Dataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
+    return {
+        "root": str(photos.root.resolve()),
+        "fingerprint": photos.fingerprint,
+        "photos": {split: len(photos.split(split)) for split in datasets.SPLITS},
+        "classes": {
+            photos.labels[label]: count
+            for label, count in sorted(Counter(p.label for p in photos.photos).items())
+        },
+        "skipped": {str(path): reason for path, reason in unreadable.items()},
+    }
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "libraries": run.library_versions(),
+    }

@@ -1,0 +1,213 @@
+"""The benchmark itself: real processes, and what becomes of those that fail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import support
+
+import edgetl
+from edgetl import extras
+from edgetl.benchmarks import measure
+from edgetl.benchmarks.worker import Request
+from edgetl.contract import Contract
+from edgetl.errors import BundleError, MissingPackageError, ModelError, UsageError
+
+DELAY_S = 0.002
+LABELS = ("ant", "bee", "cat")
+SHAPE = (32, 32, 3)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return support.write_fake_bundle(
+        tmp_path / "insects.edgetl", variants=("fake-float32", "fake-int8"), delay_s=DELAY_S
+    )
+
+
+def bundle_of(folder: Path, models: dict[str, dict[str, bytes]], size: int = 32) -> Path:
+    """A bundle of given models, all of which are said to answer the same."""
+    answers = np.tile(np.float32([0.2, 0.7, 0.1]), (2, 1))
+    pictures = [support.encoded(support.scene(seed=seed)) for seed in range(2)]
+    contract = Contract(size, size, labels=LABELS)
+    return support.write_bundle(folder, models, dict.fromkeys(models, answers), contract, pictures=pictures)
+
+
+def program(folder: Path, script: str) -> str:
+    """An executable to stand in for Python."""
+    place = folder / "python"
+    place.write_text(f"#!/bin/sh\n{script}\n")
+    place.chmod(0o755)
+    return str(place)
+
+
+REQUEST = Request("nowhere", "fake-float32", "fake", 1, 1, 0.0, 1.0)
+
+
+def test_measures_every_variant_with_every_thread_count(bundle: Path) -> None:
+    report = edgetl.bench(bundle, threads=[1, 2], runs=4, rounds=2)
+    names = [(row.variant, row.threads) for row in report.results]
+    assert names == [("fake-float32", 1), ("fake-float32", 2), ("fake-int8", 1), ("fake-int8", 2)]
+    for row in report.results:
+        assert (row.status, len(row.processes)) == ("measured", 2)
+        assert row.figures is not None
+        assert row.figures.samples == 4
+        assert row.figures.median_s.value >= DELAY_S
+        assert row.figures.p95_s is None
+        assert row.figures.first_s >= DELAY_S
+        assert row.figures.total_s is not None
+        assert row.figures.total_s >= DELAY_S
+    assert report.picture == "golden/0.jpg"
+    assert len(report.states) == 3
+    assert report.machine.edgetl == edgetl.__version__
+
+
+def test_report_is_json_with_raw_times_and_figures(bundle: Path) -> None:
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], runs=3, rounds=1)
+    read = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert read["schema"] == 1
+    (row,) = read["results"]
+    assert len(row["processes"][0]["inference_s"]) == 3
+    assert len(row["processes"][0]["stages"]["decode_s"]) >= 10
+    assert row["figures"]["median_s"]["value"] >= DELAY_S
+    assert read["machine"]["kind"] == report.machine.kind
+
+
+def test_report_names_the_command_that_reproduces_it(bundle: Path) -> None:
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[2], runs=1, duration_s=0.01, rounds=1)
+    expected = f"edgetl bench {bundle} --variant fake-int8 --threads 2 --rounds 1 --runs 1 --duration 0.01"
+    assert report.command == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from Linux' /proc")
+def test_memory_of_the_parent_is_not_counted(bundle: Path) -> None:
+    ballast = bytearray(os.urandom(1)) * 400_000_000
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], runs=1, rounds=1)
+    (row,) = report.results
+    assert row.figures is not None
+    assert row.figures.peak_bytes is not None
+    assert row.figures.peak_bytes < len(ballast) / 2
+
+
+def test_a_real_engine_is_imported_loaded_and_run(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes the model", exc_type=ImportError)
+    pytest.importorskip("onnxruntime", reason="runs the model", exc_type=ImportError)
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pixels"], ["floats"], to=kinds.FLOAT),
+            helper.make_node("ReduceMean", ["floats", "axes"], ["means"], keepdims=0),
+            helper.make_node("Softmax", ["means"], ["probabilities"]),
+        ],
+        "means",
+        [helper.make_tensor_value_info("pixels", kinds.UINT8, [1, *SHAPE])],
+        [helper.make_tensor_value_info("probabilities", kinds.FLOAT, [1, 3])],
+        [helper.make_tensor("axes", kinds.INT64, [2], [1, 2])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    bundle = bundle_of(tmp_path / "b.edgetl", {"onnx-float32": {"model.onnx": model.SerializeToString()}})
+    (row,) = edgetl.bench(bundle, threads=[1], runs=60, rounds=1).results
+    assert row.figures is not None
+    assert row.figures.import_s > 0
+    assert row.figures.load_s > 0
+    assert row.figures.p95_s is not None
+
+
+def test_a_variant_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    good = {"model.fake": support.fake_model([0.2, 0.7, 0.1], SHAPE)}
+    bundle = bundle_of(tmp_path / "b.edgetl", {"fake-broken": {"model.fake": b"{"}, "fake-int8": good})
+    report = edgetl.bench(bundle, threads=[1], runs=2, rounds=2)
+    broken, whole = report.results
+    assert (broken.status, broken.processes, broken.figures) == ("failed", (), None)
+    assert "cannot load model.fake" in str(broken.reason)
+    assert (whole.status, len(whole.processes)) == ("measured", 2)
+
+
+def test_a_damaged_model_is_named(bundle: Path) -> None:
+    model = bundle / "fake-int8" / "model.fake"
+    model.write_bytes(model.read_bytes().replace(b"0.7", b"0.6"))
+    report = edgetl.bench(bundle, threads=[1], runs=1, rounds=1)
+    assert [row.status for row in report.results] == ["measured", "failed"]
+    assert "model.fake is not the file that was exported" in str(report.results[1].reason)
+
+
+def test_a_variant_without_engine_is_skipped_with_the_install_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
+    good = {"model.fake": support.fake_model([0.2, 0.7, 0.1], SHAPE)}
+    bundle = bundle_of(tmp_path / "b.edgetl", {"onnx-int8": {"model.onnx": b"?"}, "fake-int8": good})
+    skipped, measured = edgetl.bench(bundle, threads=[1], runs=1, rounds=1).results
+    assert (skipped.status, skipped.engine, skipped.threads) == ("skipped", None, None)
+    assert skipped.reason == "running onnx models needs onnxruntime: pip install 'edgetl[onnx]'"
+    assert measured.status == "measured"
+
+
+def test_without_any_engine_the_install_lines_are_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
+    bundle = bundle_of(tmp_path / "b.edgetl", {"onnx-int8": {"model.onnx": b"?"}})
+    with pytest.raises(MissingPackageError, match=r"pip install 'edgetl\[onnx\]'"):
+        edgetl.bench(bundle)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variants": ["fake-int9"]}, "did you mean fake-int8"),
+        ({"threads": [0]}, "ask for 1 or more"),
+        ({"threads": []}, "ask for 1 or more"),
+        ({"runs": 2}, "2 runs are too few for 3 rounds"),
+        ({"rounds": 0}, "0 rounds measure nothing"),
+        ({"duration_s": 0.0}, "measures nothing"),
+        ({"duration_s": float("nan")}, "measures nothing"),
+    ],
+)
+def test_refuses_what_measures_nothing(bundle: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        edgetl.bench(bundle, **options)  # type: ignore[arg-type]
+
+
+def test_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="is no bundle"):
+        edgetl.bench(tmp_path)
+
+
+def test_a_crash_is_named_by_its_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", program(tmp_path, "kill -SEGV $$"))
+    with pytest.raises(ModelError, match="fake took its process down: it was ended by SIGSEGV"):
+        measure.ask(REQUEST)
+
+
+def test_an_unforeseen_error_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", program(tmp_path, "echo 'MemoryError: 4 GB' >&2; exit 1"))
+    with pytest.raises(ModelError, match="took its process down: MemoryError: 4 GB"):
+        measure.ask(REQUEST)
+
+
+def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "_SILENCE_S", 0.2)
+    monkeypatch.setattr(sys, "executable", program(tmp_path, "exec sleep 100"))
+    with pytest.raises(ModelError, match="fake hangs"):
+        measure.ask(REQUEST)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")
+def test_stopping_the_benchmark_stops_the_process_that_measures(bundle: Path) -> None:
+    code = f"import edgetl; edgetl.bench({str(bundle)!r}, threads=[1], duration_s=100.0)"
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    deadline = time.monotonic() + 30
+    while not (found := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(parent.pid, signal.SIGINT)
+    parent.wait(timeout=30)
+    assert found
+    assert not any(Path(f"/proc/{child}").exists() for child in found)

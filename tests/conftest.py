@@ -1,0 +1,78 @@
+"""What every test may ask for."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import support
+from hypothesis import settings
+
+import edgetl
+from edgetl.converters.export import Exported
+from edgetl.training.run import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A first call may import an engine, which has nothing to do with the input under test: no deadline.
+settings.register_profile("edgetl", deadline=None, max_examples=50)
+settings.load_profile("edgetl")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the pictures and tables that are too large for the repository."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"needs the folder {folder}, which is not part of the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hymenoptera(shared: Path) -> Path:
+    """398 photos of ants and bees: ``{train,val}/{ants,bees}/*.jpg``."""
+    return shared / "data" / "hymenoptera"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep every test, and the processes it starts, out of the user's cache."""
+    before = os.environ.get("EDGETL_CACHE")
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["EDGETL_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["EDGETL_CACHE"]
+    else:
+        os.environ["EDGETL_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def solar_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """140 real photos of solar cells in ``{train,test}/{defective,functional}``, from elpv-dataset."""
+    return support.solar_photos(tmp_path_factory.mktemp("solar") / "photos")
+
+
+@pytest.fixture(scope="session")
+def solar_run(solar_photos: Path, own_cache: Path) -> Run:
+    """A classifier trained on them: EfficientNet-Lite0 with its ImageNet weights."""
+    return edgetl.train(solar_photos, out=solar_photos.parent / "cells")
+
+
+@pytest.fixture(scope="session")
+def solar_export(solar_run: Run) -> Exported:
+    """Its bundle of six variants: three formats in float32 and int8."""
+    return edgetl.export(solar_run.path, calibration_images=40)
+
+
+@pytest.fixture
+def solar_bundle(solar_export: Exported, tmp_path: Path) -> Path:
+    """A copy of that bundle, to be changed and broken."""
+    return Path(shutil.copytree(solar_export.bundle.path, tmp_path / "cells.edgetl"))

@@ -1,0 +1,33 @@
+"""Axes."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgetl.reports.scale import Scale, ticks
+
+lows = st.floats(min_value=-1e6, max_value=1e6)
+lengths = st.floats(min_value=1e-3, max_value=1e6)
+
+
+@given(lows, lengths, st.integers(min_value=3, max_value=12))
+def test_ticks_are_few_even_and_on_the_axis(low: float, length: float, at_most: int) -> None:
+    high = low + length
+    found = ticks(low, high, at_most=at_most)
+    assert 1 <= len(found) <= at_most
+    slack = 1e-6 * max(length, abs(low))
+    assert all(low - slack <= tick <= high + slack for tick in found)
+    steps = {round((after - before) / length, 4) for before, after in itertools.pairwise(found)}
+    assert len(steps) <= 2  # rounding may split one value
+
+
+def test_ticks_are_round() -> None:
+    assert ticks(0, 13.7, at_most=5) == (0, 5, 10)
+    assert ticks(88, 98, at_most=7) == (88, 90, 92, 94, 96, 98)
+
+
+def test_a_scale_puts_its_ends_where_it_was_told() -> None:
+    scale = Scale(10, 20, 300, 40)
+    assert (scale(10), scale(20), scale(15)) == (300, 40, pytest.approx(170))

@@ -1,0 +1,192 @@
+"""What every section says."""
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import replace
+
+import bench_reports as make
+import numpy as np
+import pytest
+
+from edgetl.reports import page, sections
+
+LABELS = ("ants", "bees")
+MATRIX = ((66, 4), (6, 77))
+
+
+def counts(classes: int) -> list[list[int]]:
+    """A matrix with one confusion in each class."""
+    return [
+        [20 if true == answer else int(answer == true + 1) for answer in range(classes)]
+        for true in range(classes)
+    ]
+
+
+def test_accuracy_names_its_interval_pictures_split_and_weakest_class() -> None:
+    html = sections.accuracy(LABELS, MATRIX, split="val").html
+    for said in ("93.5 %", "153", "val split, 2 classes", "bees: 77 of 83 found", "92.8 %", "95.1 %"):
+        assert said in html
+
+
+def test_a_class_without_pictures_or_answers_has_no_share() -> None:
+    html = sections.accuracy(("a", "b", "c"), ((3, 0, 0), (1, 0, 0), (0, 0, 0)), split="test").html
+    assert "–</td>" in html
+    assert "b: 0 of 1 found" in html
+
+
+def test_of_very_many_classes_the_weakest_are_listed() -> None:
+    labels = [f"class {number}" for number in range(100)]
+    html = sections.accuracy(labels, counts(100), split="test").html
+    assert "The 60 weakest of 100 classes, test split" in html
+
+
+def test_confusion_draws_counts_and_lists_pairs() -> None:
+    section = sections.confusion(LABELS, MATRIX, split="val")
+    assert "<svg" in section.html
+    for said in (
+        "153 pictures of the val split",
+        ">66<",
+        "bees taken for ants: 6, 7.2 %",
+        "What was confused",
+    ):
+        assert said in section.html
+
+
+def test_nothing_confused_is_said() -> None:
+    assert "None of the 7 pictures" in sections.confusion(LABELS, ((3, 0), (0, 4)), split="val").html
+
+
+def test_too_many_classes_for_a_picture_leave_the_list() -> None:
+    labels = [f"class {number}" for number in range(41)]
+    html = sections.confusion(labels, counts(41), split="val").html
+    assert "<svg" not in html
+    assert "the 12 most frequent of 40 pairs" in html
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6, 10, 16, 26, 40, 101])
+def test_the_standalone_matrix_is_well_formed_and_has_every_count(classes: int) -> None:
+    labels = [f"<class> & '{number}'" for number in range(classes)]
+    svg = sections.confusion_svg(labels, counts(classes))
+    root = ET.fromstring(svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    shades = Counter(rect.get("class") for rect in root.iter("{http://www.w3.org/2000/svg}rect"))
+    assert shades == {"hit": classes, "miss": classes - 1}
+
+
+def test_a_matrix_of_numpy_is_taken_too() -> None:
+    assert ">66<" in sections.confusion_svg(LABELS, np.array(MATRIX))
+
+
+def test_variants_are_compared_and_the_pick_has_its_reason() -> None:
+    html = sections.variants(make.manifest()).html
+    assert "Pick: tflite-int8</strong>: the smallest whose drop stays under one point." in html
+    assert html.count('class="point"') == 6
+    assert html.count('class="point pick"') == 1
+    assert "153 pictures of the val split" in html
+    assert "Latency" not in html
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("onnx-int8 is small", "Pick: onnx-int8</strong> is small."),
+        ("it is small.", "Pick: onnx-int8</strong>. It is small."),
+    ],
+)
+def test_the_reason_makes_a_sentence_with_the_pick(reason: str, said: str) -> None:
+    manifest = replace(make.manifest(pick="onnx-int8"), pick_reason=reason)
+    assert said in sections.variants(manifest).html
+
+
+def test_latencies_name_their_machine() -> None:
+    html = sections.variants(
+        make.manifest(), latencies={"tflite-int8": 0.0119, "onnx-int8": None}, machine="Pi 4"
+    ).html
+    assert "11.9 ms" in html
+    assert html.count('class="bubble"') == 1
+    assert "median latency on Pi 4" in html
+
+
+def test_variants_that_were_not_scored_are_listed_without_a_picture() -> None:
+    html = sections.variants(make.manifest(scored=False)).html
+    assert "<svg" not in html
+    assert "tflite-float16" in html
+
+
+def test_one_variant_of_a_perfect_model_can_be_drawn() -> None:
+    manifest = make.manifest({"tflite-int8": 3_900_000})
+    assert 'class="point pick"' in sections.variants(manifest).html
+
+
+def test_markers_of_equal_size_stand_side_by_side() -> None:
+    html = sections.variants(make.manifest(dict.fromkeys(("tflite-int8", "onnx-int8"), 4_000_000))).html
+    assert 'cx="-12.5"' in html
+    assert 'cx="12.5"' in html
+
+
+def test_bench_shows_figures_machine_command_and_advice() -> None:
+    report = make.report(make.result(), make.result(threads=4), make.failed(), advice=["let it cool"])
+    html = sections.bench(report).html
+    for said in (
+        "Raspberry Pi 4 Model B Rev 1.4",
+        "4 × Cortex-A72",
+        "45 °C before, 45 °C after",
+        "edgetl bench insects.edgetl --threads 1,4 --rounds 2",
+        "Let it cool.",
+        "openvino cannot load model.xml: no such kernel",
+        "Distribution of the times of tflite-int8, 4 threads",
+        "From the file golden/0.jpg to its label",
+        "decode 4.00 · resize 2.00 ·",
+    ):
+        assert said in html
+
+
+def test_bench_of_a_pc_is_labelled_as_one() -> None:
+    machine = replace(make.PI, is_board=False, kind="AMD EPYC")
+    assert "PC: AMD EPYC" in sections.bench(make.report(machine=machine)).html
+
+
+def test_bench_counts_the_runs_beyond_its_axis() -> None:
+    process = make.process(runs=300)
+    slow = replace(process, inference_s=(*process.inference_s, 0.5))
+    assert "1 slower, to 500 ms" in sections.bench(make.report(make.result(processes=[slow]))).html
+
+
+def test_bench_without_any_figure_still_names_the_machine() -> None:
+    html = sections.bench(make.report(make.failed())).html
+    assert "Nothing could be measured on Raspberry Pi 4" in html
+    assert "<svg" not in html
+
+
+def test_facts_leave_out_what_is_not_known() -> None:
+    html = sections.facts("How", [("Seed", 0), ("Licence", None)]).html
+    assert "Seed" in html
+    assert "Licence" not in html
+
+
+def test_pictures_are_small_and_few() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    html = sections.pictures("Wrong", [(picture, "<ants>")] * 50, note="The surest first.").html
+    assert html.count("<img") == 40
+    assert "The first 40 of 50." in html
+    assert "&lt;ants&gt;" in html
+    assert len(html) < 1_000_000
+
+
+def test_the_page_is_one_file_that_loads_nothing() -> None:
+    html = page.render(
+        "<insects>", "a & b", [sections.bench(make.report()), sections.variants(make.manifest())]
+    )
+    assert html.startswith("<!DOCTYPE html>")
+    assert "<title>&lt;insects&gt; · edgetl</title>" in html
+    assert "<script" not in html
+    assert "src=" not in html
+    assert "url(" not in html
+    assert "default-src 'none'" in html.replace("&#x27;", "'")
+    assert len(html.encode()) < 1_000_000
+
+
+def test_a_long_page_begins_with_links_to_its_sections() -> None:
+    parts = [sections.facts(f"Part {number}", []) for number in range(3)]
+    html = page.render("a", "b", parts)
+    assert '<a href="#section-3">Part 2</a>' in html

@@ -1,0 +1,342 @@
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgetl import files
+from edgetl.errors import UsageError, WriteError
+
+
+def names(folder: Path) -> list[str]:
+    """What stands in a folder, hidden files included."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "place" / "note.txt"
+    files.write_text(path, "grün\n")
+    assert path.read_bytes() == "grün\n".encode()
+    files.write_bytes(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert names(path.parent) == ["note.txt"]
+
+
+def test_json_is_readable_and_holds_no_nan(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "value.json", {"label": "größe", "score": 0.5})
+    assert json.loads((tmp_path / "value.json").read_text()) == {"label": "größe", "score": 0.5}
+    assert "größe" in (tmp_path / "value.json").read_text()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "value.json", {"score": float("nan")})
+    assert json.loads((tmp_path / "value.json").read_text())["score"] == 0.5
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    files.write_arrays(tmp_path / "arrays.npz", pixels=np.arange(6, dtype=np.uint8).reshape(2, 3))
+    with np.load(tmp_path / "arrays.npz", allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["pixels"], [[0, 1, 2], [3, 4, 5]])
+    array = files.new_array(tmp_path / "filled.npy", (3, 2), np.uint8)
+    array[:] = 7
+    array.flush()
+    assert np.array_equal(np.load(tmp_path / "filled.npy"), np.full((3, 2), 7))
+
+
+def test_a_block_that_raises_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"old")
+
+    def write_half() -> None:
+        with files.new_file(path) as temporary:
+            assert temporary.suffix == ".keras"
+            temporary.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert content(tmp_path) == {"model.keras": b"old"}
+
+
+def fill_half(path: Path, error: BaseException) -> None:
+    with files.new_folder(path, replace=True) as folder:
+        (folder / "new.txt").write_text("new")
+        raise error
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    with files.new_folder(tmp_path / "runs" / "first", replace=False) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "a.txt").write_text("a")
+        assert not (tmp_path / "runs" / "first").exists()
+    assert content(tmp_path / "runs") == {"first/deep/a.txt": b"a"}
+    assert names(tmp_path / "runs") == ["first"]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(2)], ids=repr)
+def test_a_folder_whose_block_raises_is_absent(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        fill_half(tmp_path / "first", error)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "first"
+    with files.new_folder(path, replace=False) as folder:
+        (folder / "old.txt").write_text("old")
+    with pytest.raises(ValueError, match="no"):
+        fill_half(path, ValueError("no"))
+    assert content(tmp_path) == {"first/old.txt": b"old"}
+    with files.new_folder(path, replace=True) as folder:
+        (folder / "new.txt").write_text("new")
+    assert content(tmp_path) == {"first/new.txt": b"new"}
+    assert names(tmp_path) == ["first"]
+
+
+def test_a_folder_that_exists_is_not_replaced_unasked(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    with (
+        pytest.raises(UsageError, match=r"first exists already: choose another --out, or add --force"),
+        files.new_folder(tmp_path / "first", replace=False),
+    ):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_file_is_never_replaced_by_a_folder(tmp_path: Path, replace: bool) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    with (
+        pytest.raises(UsageError, match=r"note\.txt is a file"),
+        files.new_folder(tmp_path / "note.txt", replace=replace),
+    ):
+        pytest.fail("the block must not run")
+    assert content(tmp_path) == {"note.txt": b"mine"}
+
+
+def test_if_the_new_folder_cannot_take_its_place_the_old_one_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "first"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def fail_for_the_new_one(self: Path, target: Path) -> Path:
+        if (self / "new.txt").exists():
+            raise OSError(errno.EROFS, "read-only")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_new_one)
+    with pytest.raises(WriteError, match="read-only"), files.new_folder(path, replace=True) as folder:
+        (folder / "new.txt").write_text("new")
+    assert content(tmp_path) == {"first/old.txt": b"old"}
+
+
+# --- killed in the middle ------------------------------------------------------------------------
+
+_HANG = """
+import sys, time
+from pathlib import Path
+from edgetl import files
+path = Path(sys.argv[1])
+def hang():
+    print("here", flush=True)
+    time.sleep(60)
+"""
+_KILLED = {
+    "while a file is written": """
+with files.new_file(path / "old.txt") as temporary:
+    temporary.write_bytes(b"half")
+    hang()
+""",
+    "before a file is renamed": """
+Path.replace = lambda *_: hang()
+files.write_bytes(path / "old.txt", b"whole")
+""",
+    "while a folder is filled": """
+with files.new_folder(path, replace=True) as folder:
+    (folder / "new.txt").write_text("half")
+    hang()
+""",
+    "between the two renames": """
+rename = Path.rename
+Path.rename = lambda self, target: hang() if (self / "new.txt").exists() else rename(self, target)
+with files.new_folder(path, replace=True) as folder:
+    (folder / "new.txt").write_text("new")
+""",
+}
+
+
+@pytest.mark.parametrize("moment", _KILLED)
+def test_a_killed_writer_leaves_what_was_there(tmp_path: Path, moment: str) -> None:
+    path = tmp_path / "first [1]"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with subprocess.Popen(
+        [sys.executable, "-c", _HANG + _KILLED[moment], path], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        process.send_signal(signal.SIGKILL)
+    # Killed between the two renames, the folder is gone until the next writer brings it back.
+    files.remove_stale(path)
+    files.remove_stale(path / "old.txt")
+    assert content(tmp_path) == {"first [1]/old.txt": b"old"}
+    assert names(tmp_path) == ["first [1]"]
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    stale_folder, stale_file = (
+        tmp_path / f".first.tmp-{ended.pid}",
+        tmp_path / f".note.txt.tmp-{ended.pid}.txt",
+    )
+    stale_folder.mkdir()
+    (stale_folder / "half.txt").write_text("half")
+    stale_file.write_text("half")
+    with files.new_folder(tmp_path / "first", replace=False):
+        pass
+    files.write_text(tmp_path / "note.txt", "whole")
+    assert names(tmp_path) == ["first", "note.txt"]
+
+
+def test_what_a_living_writer_is_writing_stays(tmp_path: Path) -> None:
+    theirs = tmp_path / f".first.tmp-{os.getppid()}"
+    theirs.mkdir()
+    strange = tmp_path / ".first.tmp-backup"
+    strange.mkdir()
+    files.remove_stale(tmp_path / "first")
+    assert names(tmp_path) == sorted([theirs.name, strange.name])
+
+
+# --- no place to write ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount") or "/bin/mount"
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "none", place], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"needs to mount a small disk, and may not: {done.stderr.strip()}")
+    yield place
+    # Lazily: a traceback may still hold a file of it.
+    subprocess.run([shutil.which("umount") or "/bin/umount", "-l", place], check=True)
+
+
+def fill_a_file(place: Path) -> None:
+    files.write_bytes(place / "model.bin", bytes(2_000_000))
+
+
+def fill_a_folder(place: Path) -> None:
+    with files.new_folder(place / "model.bin", replace=False) as folder:
+        for number in range(20):
+            (folder / f"{number}.bin").write_bytes(bytes(100_000))
+
+
+def fill_an_array(place: Path) -> None:
+    files.new_array(place / "model.bin", (2_000_000,), np.uint8)[:] = 1
+
+
+@pytest.mark.parametrize("fill", [fill_a_file, fill_a_folder, fill_an_array])
+def test_a_full_disk_is_named_with_a_way_out(small_disk: Path, fill: Callable[[Path], None]) -> None:
+    (small_disk / "other.txt").write_text("other")
+    with pytest.raises(
+        WriteError,
+        match=r"cannot write .*model\.bin: the disk is full: free some space or choose another --out",
+    ) as caught:
+        fill(small_disk)
+    assert caught.value.errno == errno.ENOSPC
+    assert content(small_disk) == {"other.txt": b"other"}
+    assert names(small_disk) == ["other.txt"]
+
+
+def test_a_full_disk_leaves_the_old_folder(small_disk: Path) -> None:
+    with files.new_folder(small_disk / "first", replace=False) as folder:
+        (folder / "old.txt").write_text("old")
+    with (
+        pytest.raises(WriteError, match="disk is full"),
+        files.new_folder(small_disk / "first", replace=True) as folder,
+    ):
+        (folder / "new.bin").write_bytes(bytes(2_000_000))
+    assert content(small_disk) == {"first/old.txt": b"old"}
+
+
+def test_a_limit_on_file_sizes_is_named(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from edgetl import files
+from edgetl.errors import WriteError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    files.write_bytes(Path(sys.argv[1]) / "model.bin", bytes(2000))
+except WriteError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(
+        "model.bin: the file is larger than this system allows: choose another --out\n"
+    )
+    assert names(tmp_path) == []
+
+
+def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(WriteError, match="a part of that path is a file: choose another --out"):
+        files.write_text(tmp_path / "note.txt" / "deep" / "a.txt", "a")
+    with (
+        pytest.raises(WriteError, match="a part of that path is a file"),
+        files.new_folder(tmp_path / "note.txt" / "run", replace=False),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(WriteError, match=r"runs: a folder of that name is there"):
+        files.write_text(tmp_path / "runs", "text")
+    assert names(tmp_path) == ["runs"]
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match="the name is too long"):
+        files.write_text(tmp_path / ("x" * 300), "text")
+
+
+def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        if os.access(tmp_path, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        with pytest.raises(WriteError, match="permission denied: choose another --out"):
+            files.write_text(tmp_path / "note.txt", "text")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_other_errors_of_the_block_are_left_alone(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError, match="camera"), files.new_folder(tmp_path / "run", replace=False):
+        raise PermissionError(errno.EACCES, "camera")

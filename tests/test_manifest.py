@@ -1,0 +1,236 @@
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import write_fake_bundle
+
+from edgetl.contract import Contract
+from edgetl.errors import BundleError
+from edgetl.manifest import (
+    MAX_BYTES,
+    SCHEMA,
+    FileEntry,
+    Golden,
+    Interval,
+    Manifest,
+    Score,
+    Variant,
+    parse,
+    read_json,
+)
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+number = st.floats(allow_nan=False, allow_infinity=False)
+part = st.text("abcdefghijklmnopqrstuvwxyzäß0123456789-_. ", min_size=1, max_size=8).filter(
+    lambda name: name.strip(". ")
+)
+files = st.builds(
+    FileEntry,
+    st.lists(part, min_size=1, max_size=3).map("/".join),
+    st.text("0123456789abcdef", min_size=64, max_size=64),
+    st.integers(0, 10**12),
+)
+intervals = st.builds(Interval, number, number, number)
+scores = st.builds(Score, text, st.integers(0, 10**6), intervals, intervals, number)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | number | text,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    names = draw(st.lists(part, min_size=1, max_size=3, unique=True))
+    variants = tuple(
+        Variant(
+            name,
+            draw(text),
+            draw(text),
+            tuple(draw(st.lists(files, max_size=2))),
+            draw(st.none() | scores),
+            draw(number),
+        )
+        for name in names
+    )
+    return Manifest(
+        name=draw(text),
+        created=draw(text),
+        edgetl=draw(text),
+        contract=Contract(48, 64, crop_fraction=draw(st.floats(0.1, 1)), labels=("ant", "bee")),
+        variants=variants,
+        pick=draw(st.sampled_from(names)),
+        pick_reason=draw(text),
+        reject_threshold=draw(st.none() | number),
+        golden=Golden(tuple(draw(st.lists(files, max_size=2))), draw(files)),
+        provenance={"backbone": draw(plain)},
+    )
+
+
+@given(manifests())
+def test_a_manifest_survives_json(manifest: Manifest) -> None:
+    assert manifest == parse(manifest.to_json().encode())
+
+
+@pytest.fixture(scope="module")
+def value(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A valid manifest as JSON gives it."""
+    folder = write_fake_bundle(tmp_path_factory.mktemp("bundle") / "insects.edgetl")
+    content: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    return content
+
+
+def changed(value: dict[str, Any], place: str, new: Any) -> bytes:
+    """The manifest with one value replaced; ``place`` is a dotted path, and ``...`` removes the key."""
+    copy = json.loads(json.dumps(value))
+    *parents, last = [int(key) if key.isdigit() else key for key in place.split(".")]
+    target = copy
+    for key in parents:
+        target = target[key]
+    if new is ...:
+        del target[last]
+    else:
+        target[last] = new
+    return json.dumps(copy).encode()
+
+
+def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
+    assert parse(json.dumps(value).encode()).pick == "fake-float32"
+
+
+@pytest.mark.parametrize(
+    ("place", "new", "rule"),
+    [
+        ("extra", 1, "manifest has unknown or missing keys: extra"),
+        ("pick", ..., "manifest has unknown or missing keys: pick"),
+        ("variants.0.speed", 1, r"manifest\.variants\[0\] has unknown or missing keys: speed"),
+        (
+            "variants.0.score.images",
+            ...,
+            r"manifest\.variants\[0\]\.score has unknown or missing keys: images",
+        ),
+        ("contract.mean", 127, "a contract has exactly the keys"),
+        ("name", 3, r"manifest\.name is int, not str"),
+        ("variants", {}, r"manifest\.variants is dict, not tuple"),
+        ("variants", [7], r"manifest\.variants\[0\] is not an object"),
+        ("variants.0.tolerance", True, r"tolerance is bool, not float"),
+        ("variants.0.tolerance", 10**400, r"tolerance is int, not float"),
+        ("variants.0.tolerance", None, r"tolerance is NoneType, not float"),
+        ("variants.0.files.0.size_bytes", 1.5, r"size_bytes is float, not int"),
+        ("variants.0.files.0.size_bytes", -1, "is no hash or size"),
+        ("variants.0.files.0.sha256", "ABC", "is no hash or size"),
+        (
+            "variants.0.files.0.path",
+            "/etc/passwd",
+            "names the file '/etc/passwd', which is not inside the bundle",
+        ),
+        ("variants.0.files.0.path", "../secret", "not inside the bundle"),
+        ("variants.0.files.0.path", "models/../../secret", "not inside the bundle"),
+        ("variants.0.files.0.path", "..\\secret", "not inside the bundle"),
+        ("variants.0.files.0.path", "C:\\secret", "not inside the bundle"),
+        ("variants.0.files.0.path", "a\0b", "not inside the bundle"),
+        ("variants.0.files.0.path", "", "not inside the bundle"),
+        ("variants.0.files.0.path", ".", "not inside the bundle"),
+        ("golden.expected.path", "/tmp/x", "not inside the bundle"),
+        ("provenance", [], r"manifest\.provenance is list, not dict"),
+        ("pick", "fake-int8", "picks 'fake-int8', which is not one of fake-float32"),
+        ("variants", [], "names no variant"),
+        ("contract.labels", ["ant"], "fewer than two labels"),
+        ("schema", SCHEMA + 1, "this edgetl reads up to 1: pip install --upgrade edgetl"),
+        ("schema", 0, "schema is 0, not 1: it is no edgetl bundle"),
+        ("schema", True, r"schema is bool, not int"),
+        ("schema", "1", "schema is '1', not 1"),
+        ("schema", ..., "schema is None, not 1"),
+    ],
+)
+def test_a_broken_rule_is_named(value: dict[str, Any], place: str, new: Any, rule: str) -> None:
+    with pytest.raises(BundleError, match=rule):
+        parse(changed(value, place, new))
+
+
+def test_a_newer_schema_is_told_so_whatever_else_is_new(value: dict[str, Any]) -> None:
+    with pytest.raises(BundleError, match="pip install --upgrade edgetl"):
+        parse(json.dumps({**value, "schema": 2, "lens": "wide"}).encode())
+
+
+def test_a_variant_named_twice_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises(BundleError, match="names no variant, or one twice"):
+        parse(changed(value, "variants", value["variants"] * 2))
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"", "is not valid JSON"),
+        (b"{", "is not valid JSON"),
+        (b"\xff\xfe{}", "is not valid JSON"),
+        (b'{"a": 1, "a": 2}', "a key stands twice"),
+        (b'{"a": {"b": 1, "b": 1}}', "a key stands twice"),
+        (b'{"a": NaN}', "NaN is not allowed"),
+        (b'{"a": -Infinity}', "-Infinity is not allowed"),
+        (b'{"a": 1e999}', "1e999 is not a finite number"),
+        (b"[" * 9 + b"]" * 9, "nested more than 8 deep"),
+        (b"[" * 900 + b"]" * 900, "nested more than 8 deep"),
+        (b"[" * 100_000 + b"]" * 100_000, "nested more than 8 deep"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nested more than 8 deep"),
+        (b" " * (MAX_BYTES + 1), "more than the limit of 256000"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON"),
+    ],
+)
+def test_hostile_json_is_refused(content: bytes, rule: str) -> None:
+    with pytest.raises(BundleError, match=f"the list .*{rule}"):
+        read_json(content, "the list", max_bytes=MAX_BYTES)
+
+
+@pytest.mark.parametrize("content", [b"null", b"[]", b"3", b'"text"', b"{}"])
+def test_json_that_is_no_manifest_is_refused(content: bytes) -> None:
+    with pytest.raises(BundleError, match="it is no edgetl bundle"):
+        parse(content)
+
+
+@given(st.binary(max_size=200))
+def test_random_bytes_raise_nothing_but_bundle_errors(content: bytes) -> None:
+    with pytest.raises(BundleError):
+        parse(content)
+
+
+@given(data=st.data())
+def test_a_damaged_manifest_raises_nothing_but_bundle_errors(
+    value: dict[str, Any], data: st.DataObject
+) -> None:
+    content = bytearray(json.dumps(value).encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        parse(bytes(content))
+    except BundleError as error:
+        assert str(error)  # noqa: PT017 - a changed letter of a name is as valid as the name
+
+
+@given(
+    place=st.sampled_from(["name", "variants.0", "variants.0.files.0.path", "contract.labels", "golden"]),
+    new=plain,
+)
+def test_any_value_in_any_place_raises_nothing_but_bundle_errors(
+    value: dict[str, Any], place: str, new: Any
+) -> None:
+    try:
+        parse(changed(value, place, new))
+    except BundleError as error:
+        assert str(error)  # noqa: PT017 - some values are right
+
+
+def test_the_size_of_a_variant_is_that_of_its_files() -> None:
+    entries = tuple(FileEntry(name, "0" * 64, size) for name, size in (("model.xml", 10), ("model.bin", 990)))
+    assert Variant("openvino-int8", "openvino", "int8", entries, None, 0.1).size_bytes == 1000
+
+
+def test_five_thousand_labels_fit(value: dict[str, Any], tmp_path: Path) -> None:
+    manifest = parse(json.dumps(value).encode())
+    labels = tuple(f"label number {index:07d}" for index in range(5000))
+    large = dataclasses.replace(manifest, contract=manifest.contract.with_labels(labels))
+    assert large == parse(large.to_json().encode())

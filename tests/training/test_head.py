@@ -1,0 +1,130 @@
+"""The head is the optimum it claims to be, and is chosen on photos it was not solved on."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import approx_fprime
+
+from edgetl.errors import UsageError
+from edgetl.training import head as heads
+from edgetl.training import logistic
+from edgetl.training.logistic import Basis
+
+
+def blobs(
+    count: int, width: int, classes: int, *, seed: int = 0, spread: float = 2.0
+) -> tuple[logistic.Floats, logistic.Labels]:
+    """Correlated features around one centre a class, of very unequal variance, as networks give them."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    mixing = random.normal(size=(width, width)) * np.geomspace(1, 1e-3, width)
+    centres = random.normal(size=(classes, width))
+    features = (centres[labels] + spread * random.normal(size=(count, width))) @ mixing + 5.0
+    return features.astype(np.float32), labels.astype(np.int64)
+
+
+@pytest.mark.parametrize(("count", "width", "classes"), [(60, 200, 2), (400, 50, 3), (300, 40, 10)])
+def test_finds_the_optimum_that_scikit_learn_finds(count: int, width: int, classes: int) -> None:
+    linear = pytest.importorskip("sklearn.linear_model", reason="scikit-learn is the reference here")
+    features, labels = blobs(count, width, classes)
+    basis = Basis.of(features)
+    projected = basis.project(features)
+    solution = logistic.solve(projected, labels, basis.variances, 0.1, classes=classes, balanced=False)
+    # For two classes scikit-learn penalises one vector where a softmax has two halves of it.
+    strength = 0.2 if classes == 2 else 0.1
+    reference = linear.LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(
+        projected.astype(np.float64), labels
+    )
+    ours = heads.softmax(solution.logits(projected))
+    assert np.abs(ours - reference.predict_proba(projected)).max() < 2e-3
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_no_small_step_away_from_the_solution_is_better(balanced: bool) -> None:
+    features, labels = blobs(90, 12, 3)
+    labels[:45] = 0
+    basis = Basis.of(features)
+    projected = basis.project(features)
+    strength, classes = 0.3, 3
+    solution = logistic.solve(
+        projected, labels, basis.variances, strength, classes=classes, balanced=balanced
+    )
+    counts = np.bincount(labels)
+    share = 1 / (classes * counts[labels]) if balanced else np.full(90, 1 / 90)
+
+    def objective(flat: np.ndarray) -> float:
+        weights, bias = flat[:-classes].reshape(-1, classes), flat[-classes:]
+        probabilities = heads.softmax(projected.astype(np.float64) @ weights + bias).astype(np.float64)
+        entropy = -share @ np.log(probabilities[np.arange(90), labels])
+        return float(entropy + (weights**2).sum() / (2 * strength * 90))
+
+    flat = np.concatenate([solution.weights.ravel(), solution.bias])
+    slope = approx_fprime(flat, objective, 1e-4)
+    assert np.abs(slope).max() < 2e-3
+
+
+@given(st.integers(2, 40), st.integers(1, 40), st.integers(0, 9))
+def test_projecting_and_unfolding_is_the_same_as_not_doing_so(count: int, width: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    features = random.normal(3, 2, (count, width)).astype(np.float32)
+    basis = Basis.of(features)
+    weights = random.normal(size=(len(basis.variances), 3))
+    bias = random.normal(size=3)
+    kernel, offset = basis.unfold(weights, bias)
+    assert np.allclose(basis.project(features) @ weights + bias, features @ kernel + offset, atol=2e-2)
+
+
+def test_learns_classes_that_can_be_told_apart() -> None:
+    features, labels = blobs(300, 64, 4, spread=0.1)
+    head = heads.fit(features[:200], labels[:200], held_out=(features[200:], labels[200:]))
+    assert (head.probabilities(features[200:]).argmax(axis=1) == labels[200:]).all()
+    assert head.chosen_on == "val"
+
+
+def test_chooses_stronger_regularisation_for_noise_than_for_signal() -> None:
+    features, labels = blobs(200, 100, 2, spread=0.2)
+    shuffled = np.random.default_rng(3).permutation(labels)
+    signal = heads.fit(features, labels, held_out=None)
+    noise = heads.fit(features, shuffled, held_out=None)
+    assert noise.strength < signal.strength
+    assert signal.chosen_on == "5-fold cross-validation"
+
+
+def test_folds_are_as_many_as_the_rarest_class_allows() -> None:
+    features, labels = blobs(40, 8, 2)
+    labels[:] = 0
+    labels[:3] = 1
+    assert heads.fit(features, labels, held_out=None).chosen_on == "3-fold cross-validation"
+
+
+def test_weighs_the_classes_when_they_are_skewed() -> None:
+    features, labels = blobs(100, 8, 2)
+    skewed = np.where(np.arange(100) < 80, 0, 1)
+    assert heads.fit(features, labels, held_out=None).class_weights == "none"
+    assert heads.fit(features, skewed, held_out=None).class_weights == "balanced"
+    assert heads.fit(features, skewed, held_out=None, class_weights="none").class_weights == "none"
+
+
+def test_is_the_same_for_the_same_seed() -> None:
+    features, labels = blobs(100, 20, 3)
+    first, second = (heads.fit(features, labels, held_out=None, seed=4) for _ in range(2))
+    assert np.array_equal(first.kernel, second.kernel)
+
+
+def test_keeps_95_of_100_right_answers_above_the_reject_threshold() -> None:
+    features, labels = blobs(600, 30, 3, spread=1.0)
+    rest = (features[400:], labels[400:])
+    head = heads.fit(features[:400], labels[:400], held_out=rest)
+    probabilities = head.probabilities(rest[0])
+    right = probabilities.argmax(axis=1) == rest[1]
+    kept = (probabilities.max(axis=1)[right] >= head.reject_threshold).mean()
+    assert 0.90 <= kept <= 1.0
+
+
+def test_refuses_class_weights_that_are_not_offered() -> None:
+    features, labels = blobs(20, 4, 2)
+    with pytest.raises(
+        UsageError, match="class weights 'focal' are not offered: choose auto, balanced or none"
+    ):
+        heads.fit(features, labels, held_out=None, class_weights="focal")
