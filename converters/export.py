@@ -256,7 +256,7 @@ def _pick(variants: Sequence[Variant], max_drop: float) -> tuple[str, str]:
     best = names[next(name for name in _PREFERRED if name in names)]
     smallest = " and is the smallest" if best.size_bytes == min(v.size_bytes for v in variants) else ""
     return best.name, (
-        f"{best.name} is within {max_drop:g} points of the trained model{smallest}, "
+        f"{best.name} is within {max_drop:g} {'point' if max_drop == 1 else 'points'} of the trained model{smallest}, "
         f"and {_PREFERRED[best.name]}"
     )
 

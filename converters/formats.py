@@ -79,7 +79,7 @@ def _chosen(wanted: str | Sequence[str], offered: Sequence[str], refusal: str) -
     words = [word.strip() for word in (wanted.split(",") if isinstance(wanted, str) else wanted)]
     for word in words or [""]:
         if word not in offered:
-            near = difflib.get_close_matches(word, offered, n=1)
+            near = difflib.get_close_matches(word, offered, n=1, cutoff=0.8)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise UsageError(f"{refusal.format(word)}: choose {_either(offered)}{hint}")
     return tuple(dict.fromkeys(words))

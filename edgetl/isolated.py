@@ -20,9 +20,6 @@ from edgetl.errors import ConversionError, EdgetlError
 # Set by `edgetl --debug`: the child's output then goes to the terminal instead of the log.
 DEBUG_VARIABLE = "EDGETL_DEBUG"
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
-# The parent's own path: `python -m` would put the current folder first, and a file there named json.py
-# in the way of the real one.
-_CHILD = "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from edgetl.isolated import serve; serve()"
 
 
 def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
@@ -45,7 +42,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
         request.write_bytes(pickle.dumps((name, arguments)))
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, "\n".join(map(str, sys.path)), str(request), str(answer)],
+                command("edgetl.isolated:serve", str(request), str(answer)),
                 stdin=subprocess.DEVNULL,
                 stdout=None if debug else output,
                 stderr=None if debug else output,
@@ -67,6 +64,18 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
         raise ConversionError(
             f"{doing} failed: {_last_words(code, log)}; add --debug to see everything it printed"
         )
+
+
+def command(target: str, *arguments: str) -> list[str]:
+    """The command line of a process that calls a function, which finds ``arguments`` in ``sys.argv[1:]``.
+
+    It imports from where this process does: ``python -m`` would put the current folder first, and a
+    file there named json.py in the way of the real one.
+    """
+    module, _, function = target.partition(":")
+    path = "sys.path[:] = sys.argv.pop(1).split('\\n')"
+    code = f"import sys; {path}; from {module} import {function}; {function}()"
+    return [sys.executable, "-c", code, "\n".join(map(str, sys.path)), *arguments]
 
 
 def _last_words(code: int, log: Path) -> str:

@@ -7,6 +7,7 @@ edgetl/runtime/probe_models.py carries: ``python -c 'import tiny_models as t; t.
 import base64
 import io
 import tempfile
+import textwrap
 import zlib
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,14 @@ def _openvino(onnx_model: bytes) -> Files:
 
 
 def print_probes() -> None:
-    """Print the dictionary of edgetl/runtime/probe_models.py."""
-    for variant, files in build(8, 2).items():
-        for name, content in files.items():
-            text = base64.b85encode(zlib.compress(content, 9)).decode()
-            print(f"{variant} {name} {len(content)} -> {len(text)}\n{text}")  # noqa: T201
+    """Print the table of edgetl/runtime/probe_models.py."""
+    built = build(8, 3)
+    print("_MODELS = {")  # noqa: T201
+    for name in ("tflite", "onnx", "openvino"):
+        print(f'    "{name}": {{')  # noqa: T201
+        for file, content in built[f"{name}-float32"].items():
+            text = base64.b64encode(zlib.compress(content, 9)).decode()
+            lines = "".join(f'\n            "{part}"' for part in textwrap.wrap(text, 92))
+            print(f'        "{file}": ({lines}\n        ),')  # noqa: T201
+        print("    },")  # noqa: T201
+    print("}")  # noqa: T201

@@ -118,7 +118,7 @@ def onnxruntime_defaults(*, per_channel: bool) -> Converter:
         spec = tf.TensorSpec((1, *job.contract.shape), tf.uint8, name="pixels")
         with tempfile.TemporaryDirectory() as scratch:
             graph = Path(scratch) / "graph.onnx"
-            network.export(graph, format="onnx", verbose=False, input_signature=[spec])
+            network.export(str(graph), format="onnx", verbose=False, input_signature=[spec])
             quantization.quantize_static(graph, out / "model.onnx", Reader(), per_channel=per_channel)
         return time.perf_counter() - start
 
@@ -135,7 +135,7 @@ def nncf_defaults(job: Job, fold: Fold, out: Path) -> float:
     spec = tf.TensorSpec((1, *job.contract.shape), tf.uint8, name="pixels")
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "graph.xml"
-        network.export(graph, format="openvino", verbose=False, input_signature=[spec])
+        network.export(str(graph), format="openvino", verbose=False, input_signature=[spec])
         quantized = nncf.quantize(openvino.Core().read_model(graph), nncf.Dataset(list(_rows(fold))))
     openvino.save_model(quantized, out / "model.xml")
     return time.perf_counter() - start

@@ -13,7 +13,7 @@ from edgetl.errors import GateError, UsageError
 from edgetl.reports import pages
 
 
-@click.command("bench")
+@click.command("bench", short_help="Measure speed and memory of a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--variant", "variants", multiple=True, help="Only this variant; may be repeated.")
 @click.option("--threads", help="Thread counts, with commas. [default: 1 and the cores, at most 4]")

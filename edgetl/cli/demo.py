@@ -8,7 +8,7 @@ import click
 from edgetl.cli import output
 
 
-@click.command("demo")
+@click.command("demo", short_help="Show the whole path on real photos.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -16,11 +16,16 @@ from edgetl.cli import output
     show_default=True,
     help="Folder to work in.",
 )
-def command(out: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; the story goes to stderr.")
+def command(out: Path, as_json: bool) -> None:
     """Show the whole path on real photos of solar cells, in a few minutes."""
     from edgetl.demo import demo
 
     start = time.perf_counter()
-    report = demo(out, say=output.result, progress=output.ConsoleProgress())
-    output.result(f"Done in {time.perf_counter() - start:.0f} s. Open the report: {report.resolve()}")
+    report = demo(out, say=output.aside if as_json else output.result, progress=output.ConsoleProgress())
+    seconds = time.perf_counter() - start
+    if as_json:
+        output.result_json({"report": str(report.resolve()), "seconds": round(seconds, 1)})
+    else:
+        output.result(f"Done in {seconds:.0f} s. Open the report: {report.resolve()}")
     output.next_command("edgetl", "run", out / "solar" / "solar.edgetl", "YOUR_PHOTO.jpg")

@@ -9,7 +9,7 @@ from edgetl.cli import output
 from edgetl.errors import GateError
 
 
-@click.command("export")
+@click.command("export", short_help="Turn a run into a checked bundle.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--formats", default="tflite,onnx,openvino", show_default=True, help="Formats, with commas.")
 @click.option("--precisions", default="float32,int8", show_default=True, help="Precisions, with commas.")

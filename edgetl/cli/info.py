@@ -15,7 +15,7 @@ from edgetl.runtime import engines
 _RUN = "run.json"
 
 
-@click.command("info")
+@click.command("info", short_help="Tell what a path is.")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(path: Path, as_json: bool) -> None:

@@ -59,7 +59,7 @@ class _Group(click.Group):
             sys.exit(1)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(edgetl.__version__, prog_name="edgetl")
 @click.option("--debug", is_flag=True, help="Show tracebacks and all that the libraries print.")
 def main(debug: bool) -> None:

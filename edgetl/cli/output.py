@@ -22,7 +22,7 @@ class ConsoleProgress(Progress):
     """Draws a bar with images per second on a terminal, and one line a step elsewhere."""
 
     def __init__(self, *, notes_are_results: bool = False) -> None:
-        self._note = result if notes_are_results else _aside
+        self._note = result if notes_are_results else aside
 
     @contextlib.contextmanager
     def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -56,7 +56,8 @@ class ConsoleProgress(Progress):
         advice(text)
 
 
-def _aside(text: str) -> None:
+def aside(text: str) -> None:
+    """A fact on stderr, beside the progress."""
     _stderr.print(f"  {text}", soft_wrap=True, markup=False)
 
 

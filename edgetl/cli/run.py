@@ -11,7 +11,7 @@ from edgetl.runtime.classifier import Result, load
 from edgetl.runtime.sources import pictures
 
 
-@click.command("run")
+@click.command("run", short_help="Classify pictures with a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("source")
 @click.option("--variant", help="Variant to run. [default: the bundle's pick]")

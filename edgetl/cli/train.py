@@ -11,7 +11,7 @@ from edgetl.reports.units import format_share, format_share_interval
 from edgetl.training import backbones
 
 
-@click.command("train")
+@click.command("train", short_help="Train a classifier on photos.")
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder to write. [default: runs/NAME_OF_DATA]"

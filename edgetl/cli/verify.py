@@ -9,7 +9,7 @@ from edgetl.errors import GateError, MissingPackageError
 from edgetl.runtime.verify import VariantCheck, Verification, verify
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check a bundle on this machine.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--variant", "variants", multiple=True, help="Only this variant; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -17,14 +17,9 @@ from typing import IO, Any, final
 
 import numpy as np
 
-from edgetl import images
+from edgetl import images, isolated
 from edgetl.contract import Contract
 from edgetl.errors import CameraError
-from edgetl.isolated import DEBUG_VARIABLE
-
-_CHILD = (
-    "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from edgetl.runtime.camera import serve; serve()"
-)
 
 
 class AbstractCamera(ABC):
@@ -80,16 +75,8 @@ class ChildCamera(AbstractCamera):
         """
         self._which = which
         self._timeout_s = timeout_s
-        command = [
-            sys.executable,
-            "-c",
-            _CHILD,
-            "\n".join(map(str, sys.path)),
-            which,
-            str(width),
-            str(height),
-        ]
-        stderr = None if os.environ.get(DEBUG_VARIABLE) else subprocess.DEVNULL
+        command = isolated.command("edgetl.runtime.camera:serve", which, str(width), str(height))
+        stderr = None if os.environ.get(isolated.DEBUG_VARIABLE) else subprocess.DEVNULL
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
         try:
             self._receive()

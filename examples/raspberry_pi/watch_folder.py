@@ -11,9 +11,10 @@ from edgetl.runtime.sources import watch
 
 bundle, folder = sys.argv[1:]
 with edgetl.load(bundle) as model:
+    arriving = watch(folder)
     print(f"watching {folder}", flush=True)
     try:
-        for picture in watch(folder):
+        for picture in arriving:
             try:
                 result = model.classify(picture)
             except ImageError as error:

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,8 @@ def test_watch_folder_classifies_what_arrives_and_stops_on_ctrl_c(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
+        too_long = threading.Timer(60, process.kill)
+        too_long.start()
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == f"watching {incoming}\n"
@@ -64,6 +67,7 @@ def test_watch_folder_classifies_what_arrives_and_stops_on_ctrl_c(
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "stopped\n"
         assert process.stderr.read() == ""
+        too_long.cancel()
     assert process.returncode == 0
 
 
