@@ -107,12 +107,11 @@ def export(
         engines.for_format(format_.name)
     trained = Run.open(run, data=data)
     place = Path(out) if out is not None else trained.path / f"{trained.name}{SUFFIX}"
-    if place.exists() and not force:
-        raise UsageError(f"{place} exists already: choose another --out, or add --force to replace it")
+    files.refuse_place(place, replace=force, marker=MANIFEST)
     split = trained.dataset.scored_split
     with (
         tempfile.TemporaryDirectory(prefix="edgetl-") as scratch,
-        files.new_folder(place, replace=force) as folder,
+        files.new_folder(place, replace=force, marker=MANIFEST) as folder,
     ):
         sets = _decode(trained, split, calibration_images, Path(scratch), progress)
         with progress.step(f"ask the Keras model for its answers on {len(sets.scored.photos)} pictures"):
@@ -255,9 +254,9 @@ def _pick(variants: Sequence[Variant], max_drop: float) -> tuple[str, str]:
     names = {variant.name: variant for variant in variants}
     best = names[next(name for name in _PREFERRED if name in names)]
     smallest = " and is the smallest" if best.size_bytes == min(v.size_bytes for v in variants) else ""
+    points = f"{max_drop:g} point{'' if max_drop == 1 else 's'}"
     return best.name, (
-        f"{best.name} is within {max_drop:g} {'point' if max_drop == 1 else 'points'} of the trained model{smallest}, "
-        f"and {_PREFERRED[best.name]}"
+        f"{best.name} is within {points} of the trained model{smallest}, and {_PREFERRED[best.name]}"
     )
 
 

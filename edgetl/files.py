@@ -97,21 +97,19 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np
 
 
 @contextlib.contextmanager
-def new_folder(path: Path, *, replace: bool) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool, marker: str | None = None) -> Iterator[Path]:
     """Yield an empty folder to fill; it becomes ``path`` when the block ends, or vanishes if it raises.
 
     Args:
         path: where the folder is to stand.
         replace: whether a folder that stands there already is replaced (whole or not at all).
+        marker: see :func:`refuse_place`.
 
     Raises:
-        UsageError: ``path`` exists and ``replace`` is False.
+        UsageError: what stands at ``path`` must not be replaced.
         WriteError: the disk is full, or the place is read-only.
     """
-    if path.is_file():
-        raise UsageError(f"{path} is a file, and a folder is to be written: choose another --out")
-    if path.exists() and not replace:
-        raise UsageError(f"{path} exists already: choose another --out, or add --force to replace it")
+    refuse_place(path, replace=replace, marker=marker)
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path)
@@ -132,6 +130,25 @@ def new_folder(path: Path, *, replace: bool) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def refuse_place(path: Path, *, replace: bool, marker: str | None = None) -> None:
+    """Refuse to write a folder where something stands that must not be replaced.
+
+    Args:
+        path: where the folder is to stand.
+        replace: whether a folder there may be replaced.
+        marker: a file that tells such a folder from any other: no --force deletes somebody's photos.
+
+    Raises:
+        UsageError: ``path`` exists and is not to be replaced, or is something else.
+    """
+    if path.is_file():
+        raise UsageError(f"{path} is a file, and a folder is to be written: choose another --out")
+    if path.exists() and not replace:
+        raise UsageError(f"{path} exists already: choose another --out, or add --force to replace it")
+    if path.exists() and marker is not None and any(path.iterdir()) and not (path / marker).is_file():
+        raise UsageError(f"{path} has no {marker}, so it is something else and stays: choose another --out")
 
 
 def remove_stale(path: Path) -> None:

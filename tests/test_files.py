@@ -340,3 +340,19 @@ def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
 def test_other_errors_of_the_block_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(PermissionError, match="camera"), files.new_folder(tmp_path / "run", replace=False):
         raise PermissionError(errno.EACCES, "camera")
+
+
+def test_force_replaces_only_what_the_marker_says_is_its_own(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "cat.jpg").write_bytes(b"cat")
+    with (
+        pytest.raises(UsageError, match=r"photos has no run.json, so it is something else and stays"),
+        files.new_folder(photos, replace=True, marker="run.json"),
+    ):
+        pass
+    assert (photos / "cat.jpg").read_bytes() == b"cat"
+    (photos / "run.json").write_text("{}")
+    with files.new_folder(photos, replace=True, marker="run.json") as folder:
+        (folder / "new").write_text("new")
+    assert [path.name for path in photos.iterdir()] == ["new"]

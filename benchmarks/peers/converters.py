@@ -40,7 +40,8 @@ from edgetl.training.run import Run
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 CALIBRATION_IMAGES = 200
-THREADS = 2
+THREADS = 1
+"""More would also time how the engines' idle threads spin, which differs with whatever else runs."""
 ROUNDS, RUNS, DISCARDED = 40, 12, 3
 
 
@@ -228,7 +229,7 @@ def measure(job: Job, folder: Path) -> None:
     truth = np.concatenate([fold.truth for fold in job.folds])
     trained = np.concatenate([fold.reference.argmax(axis=1) for fold in job.folds])
     print(f"{job.name}: {len(truth)} pictures scored, Keras {(trained == truth).mean():.1%} top-1")
-    print(f"{_machine()}, {THREADS} threads\n")
+    print(f"{_machine()}, {THREADS} thread\n")
     print("| variant | size | conversion | top-1 | agreement | latency, median |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for row, latency_s in zip(rows, latencies, strict=True):

@@ -60,7 +60,11 @@ class LiteRTEngine(_Interpreter):
 
 @final
 class TFLiteRuntimeEngine(_Interpreter):
-    """tflite-runtime 2.14, the last of its line: NumPy 1 and Python 3.11 or older."""
+    """tflite-runtime 2.14, the last of its line: NumPy 1 and Python 3.11 or older.
+
+    It does not verify what it is given, so a truncated model ends the process; the models of a bundle
+    are hashed before they come here.
+    """
 
     name = "tflite-runtime"
     module = "tflite_runtime.interpreter"

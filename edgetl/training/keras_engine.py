@@ -26,6 +26,8 @@ class KerasEngine(AbstractEngine):
             self._model = keras.models.load_model(place, compile=False)
         _, height, width, channels = self._model.input_shape
         self.input_shape = (height, width, channels)
+        # The first batch compiles, and TensorFlow says so: best while its output is hidden.
+        self._model.predict_on_batch(np.zeros((1, height, width, channels), np.uint8))
 
     def run(self, images: Images) -> Outputs:
         """As :meth:`AbstractEngine.run`, but a whole batch at once: that is what a GPU is for."""

@@ -11,6 +11,7 @@ from edgetl.errors import MissingPackageError, UsageError
 from edgetl.progress import Progress
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
+from edgetl.runtime.quiet import native_output_hidden
 from edgetl.training import backbones, weights
 from edgetl.training.weights import WeightsSource
 
@@ -64,11 +65,12 @@ class Prepared:
     def start(self) -> AbstractEngine:
         """Load the feature extractor: uint8 (n, h, w, 3) -> float32 (n, features)."""
         if self.engine == "keras":
-            from edgetl.training.keras_engine import KerasEngine  # Keras is loaded for a GPU alone
+            with native_output_hidden():
+                from edgetl.training.keras_engine import KerasEngine  # Keras is loaded for a GPU alone
 
-            return KerasEngine(
-                {"features.keras": (self.folder / "features.keras").read_bytes()}, num_threads=1
-            )
+                return KerasEngine(
+                    {"features.keras": (self.folder / "features.keras").read_bytes()}, num_threads=1
+                )
         model = {path.name: path.read_bytes() for path in sorted((self.folder / self.engine).iterdir())}
         return engines.start(engines.get(self.engine), model)
 

@@ -62,8 +62,7 @@ def train(
     started = time.perf_counter()
     wanted = _resolve(data, config, options)
     place = Path(out)
-    if place.exists() and not force:
-        raise UsageError(f"{place} exists already: choose another --out, or add --force to replace it")
+    files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
     choice = prepare.choose(
         wanted.backbone,
         size=wanted.size,
@@ -74,7 +73,7 @@ def train(
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     _advise(photos, progress)
-    with files.new_folder(place, replace=force) as folder:
+    with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
