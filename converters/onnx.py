@@ -36,13 +36,28 @@ def convert(request: ConversionRequest) -> ConvertedModel:
         network = keras.models.load_model(request.model, compile=False)
         signature = [tf.TensorSpec((1, *request.contract.shape), tf.uint8, name="pixels")]
         network.export(str(graph), format="onnx", verbose=False, input_signature=signature)
-        data = graph.read_bytes()
+        model = onnx.load(graph)
         if request.precision == "int8":
             head = HeadWeights(*network.get_layer("logits").get_weights())
-            data = _quantize(graph, request.pictures(), head, Path(scratch))
+            model = _quantize(graph, request.pictures(), head, Path(scratch))
             libraries["onnxruntime"] = onnxruntime.__version__
-    write_bytes(request.out / "model.onnx", data)
+    _tidy(model)
+    write_bytes(request.out / "model.onnx", model.SerializeToString())
     return ConvertedModel(("model.onnx",), time.perf_counter() - start, libraries)
+
+
+def _tidy(model: onnx.ModelProto) -> None:
+    """Name the output, and drop operator sets that no node uses: another runtime may not know them."""
+    (output,) = model.graph.output
+    kinds = {node.op_type for node in model.graph.node}
+    old, output.name = output.name, "probabilities" if "Softmax" in kinds else "embedding"
+    for node in model.graph.node:
+        node.input[:] = [output.name if name == old else name for name in node.input]
+        node.output[:] = [output.name if name == old else name for name in node.output]
+    used = {node.domain for node in model.graph.node}
+    kept = [item for item in model.opset_import if item.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
 
 
 class _Pictures(quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -54,7 +69,7 @@ class _Pictures(quantization.CalibrationDataReader):  # type: ignore[misc]
         return None if picture is None else {"pixels": np.array(picture[np.newaxis])}
 
 
-def _quantize(graph: Path, pictures: NDArray[np.uint8], head: HeadWeights, scratch: Path) -> bytes:
+def _quantize(graph: Path, pictures: NDArray[np.uint8], head: HeadWeights, scratch: Path) -> onnx.ModelProto:
     prepared, quantized = scratch / "prepared.onnx", scratch / "quantized.onnx"
     # Symbolic shapes are for models of variable size, which ours are not.
     quant_pre_process(graph, prepared, skip_symbolic_shape=True)
@@ -77,7 +92,7 @@ def _quantize(graph: Path, pictures: NDArray[np.uint8], head: HeadWeights, scrat
     transposed = any(item.name == "transB" and item.i for item in nodes[0].attribute)
     _replace(model, nodes, head.kernel, corrected.kernel, transposed=transposed)
     _replace(model, nodes, head.bias, corrected.bias)
-    return bytes(model.SerializeToString())
+    return model
 
 
 def _kept_in_float(model: onnx.ModelProto) -> list[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgetl.converters.head_correction import FLOAT_CONVOLUTIONS, RANGE_PICTURES, HeadWeights, correct
 from edgetl.converters.request import ConversionRequest, ConvertedModel
+from edgetl.files import write_bytes
 from edgetl.runtime.openvino import OpenVinoEngine
 
 _CONVOLUTIONS = ("Convolution", "GroupConvolution")
@@ -35,7 +36,10 @@ def convert(request: ConversionRequest) -> ConvertedModel:
             head = HeadWeights(*network.get_layer("logits").get_weights())
             model = _quantize(model, request.pictures(), head, Path(scratch))
             libraries["nncf"] = nncf.__version__
-        _save(model, request.out / "model.xml")
+        _save(model, Path(scratch) / "model.xml")
+        # OpenVINO does not say that a disk is full.
+        for name in ("model.xml", "model.bin"):
+            write_bytes(request.out / name, (Path(scratch) / name).read_bytes())
     return ConvertedModel(("model.xml", "model.bin"), time.perf_counter() - start, libraries)
 
 
@@ -46,7 +50,7 @@ def _quantize(
         model,
         nncf.Dataset(range(len(pictures)), lambda place: np.array(pictures[place : place + 1])),
         # Symmetric weights, asymmetric activations where they have negative values.
-        preset=nncf.QuantizationPreset.MIXED,
+        preset=nncf.QuantizationPreset.PERFORMANCE,
         subset_size=min(RANGE_PICTURES, len(pictures)),
         ignored_scope=nncf.IgnoredScope(names=_kept_in_float(model)),
     )

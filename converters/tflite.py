@@ -127,11 +127,13 @@ def _with_head(data: bytes, head: HeadWeights) -> bytes:
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
     (graph,) = model.subgraphs
     for index, values in zip(_head(model).inputs[1:], (head.kernel.T, head.bias), strict=True):
-        # Tensors of equal content may share a buffer, so the new values get one of their own.
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
-        model.buffers.append(buffer)
-        graph.tensors[index].buffer = len(model.buffers) - 1
+        tensor = graph.tensors[index]
+        if sum(other.buffer == tensor.buffer for other in graph.tensors) > 1:
+            # Tensors of equal content share a buffer; what changes gets one of its own.
+            model.buffers.append(schema.BufferT())
+            tensor.buffer = len(model.buffers) - 1
+        content = np.ascontiguousarray(values, np.float32).tobytes()
+        model.buffers[tensor.buffer].data = np.frombuffer(content, np.uint8)
     return _bytes(model)
 
 

@@ -127,8 +127,13 @@ def new_folder(path: Path, *, replace: bool, marker: str | None = None) -> Itera
                     _sync_file(entry)
             _swap_in(temporary, path)
             _sync_folder(path.parent)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, WriteError):
+            # The user knows the place by its own name only.
+            renamed = WriteError(str(error).replace(str(temporary), str(path)))
+            renamed.errno = error.errno
+            raise renamed from error
         raise
 
 

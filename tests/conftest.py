@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,19 @@ def solar_export(solar_run: Run) -> Exported:
 def solar_bundle(solar_export: Exported, tmp_path: Path) -> Path:
     """A copy of that bundle, to be changed and broken."""
     return Path(shutil.copytree(solar_export.bundle.path, tmp_path / "cells.edgetl"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount") or "/bin/mount"
+    done = subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "none", place], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"needs to mount a small disk, and may not: {done.stderr.strip()}")
+    yield place
+    # Lazily: a traceback may still hold a file of it.
+    subprocess.run([shutil.which("umount") or "/bin/umount", "-l", place], check=True)

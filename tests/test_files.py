@@ -1,11 +1,10 @@
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -228,22 +227,6 @@ def test_what_a_living_writer_is_writing_stays(tmp_path: Path) -> None:
 
 
 # --- no place to write ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = shutil.which("mount") or "/bin/mount"
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=1m", "none", place], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"needs to mount a small disk, and may not: {done.stderr.strip()}")
-    yield place
-    # Lazily: a traceback may still hold a file of it.
-    subprocess.run([shutil.which("umount") or "/bin/umount", "-l", place], check=True)
 
 
 def fill_a_file(place: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import support
 
 import edgetl
-from edgetl import files, images, isolated
+from edgetl import images, isolated
 from edgetl.bundle import Bundle
 from edgetl.converters import calibration, export, verification
 from edgetl.converters.export import Exported
@@ -216,16 +216,16 @@ def test_ctrl_c_in_the_middle_of_an_export_leaves_nothing(solar_run: Run, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("form", ["tflite", "onnx", "openvino"])
 def test_a_disk_that_fills_up_leaves_nothing_half_written(
-    solar_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    solar_run: Run, small_disk: Path, form: str
 ) -> None:
-    def full(*arguments: object, **options: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files, "write_arrays", full)
-    with pytest.raises(WriteError, match="the disk is full: free some space or choose another --out"):
-        edgetl.export(solar_run.path, formats="onnx", precisions="float32", out=tmp_path / "b.edgetl")
-    assert list(tmp_path.iterdir()) == []
+    out = small_disk / "b.edgetl"
+    with pytest.raises(WriteError) as caught:
+        edgetl.export(solar_run.path, formats=form, precisions="float32", out=out)
+    assert f"{out}/{form}-float32/model" in str(caught.value)
+    assert "the disk is full: free some space or choose another --out" in str(caught.value)
+    assert list(small_disk.iterdir()) == []
 
 
 def test_a_conversion_that_dies_is_one_sentence(solar_run: Run) -> None:

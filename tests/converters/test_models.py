@@ -54,7 +54,8 @@ def test_onnx_is_one_file_that_the_checker_accepts(bundle: Bundle, precision: st
     onnx.checker.check_model(model, full_check=True)
     assert not any(tensor.external_data for tensor in model.graph.initializer)
     (source,), (target,) = model.graph.input, model.graph.output
-    assert source.name == "pixels"
+    assert (source.name, target.name) == ("pixels", "probabilities")
+    assert [item.domain for item in model.opset_import] == [""]
     assert source.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert [size.dim_value for size in source.type.tensor_type.shape.dim] == [1, 224, 224, 3]
     assert target.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
