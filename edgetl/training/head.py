@@ -18,6 +18,9 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse regularisation strengths tried, strongest first, for features of unit variance on average."""
 
 _FOLDS = 5
+_MANY = 1000
+"""From so many photos on 3 folds are as good as 5 and take half the time."""
+_CLEARLY = 1.02
 _KEPT = 0.95
 _ROUGH, _EXACT = 1e-4, 1e-5
 """Where the solver stops while strengths are compared, and for the head itself."""
@@ -70,7 +73,7 @@ def fit(
         features: float32 (n, features) of the train photos.
         labels: int64 (n,), 0 to classes - 1, each present at least twice.
         held_out: features and labels of the val photos, to choose the regularisation and the
-            temperature on; None takes 5-fold cross-validation inside train, so that val can serve
+            temperature on; None takes cross-validation inside train, so that val can serve
             as an unbiased measure when there is no test split.
         class_weights: ``balanced`` gives each class the same say, ``none`` each photo; ``auto`` is
             ``balanced`` when one class has three times the photos of another.
@@ -125,8 +128,8 @@ def fit(
         losses.append(_log_loss(logits, truth))
         if losses[-1] == min(losses):
             best_logits = logits
-        elif len(losses) >= 3 and losses[-2] > min(losses):
-            break  # twice worse than the best: weaker regularisation only overfits more
+        elif losses[-1] > _CLEARLY * min(losses) or losses[-2] > min(losses):
+            break  # weaker regularisation only overfits more, and takes the solver longest
         starts = list(solved)
     strength = strengths[int(np.argmin(losses))]
     temperature = _temperature(best_logits, truth)
@@ -155,8 +158,8 @@ class _Part:
 
 
 def _folds(labels: Labels, seed: int) -> list[NDArray[np.bool_]]:
-    """Stratified masks of the held-out photos; as many as the rarest class allows, at most 5."""
-    count = int(min(_FOLDS, np.bincount(labels).min()))
+    """Stratified masks of the held-out photos: 5, or 3 of many, or as many as the rarest class allows."""
+    count = int(min(3 if len(labels) >= _MANY else _FOLDS, np.bincount(labels).min()))
     random = np.random.default_rng(seed)
     fold_of = np.empty(len(labels), np.int64)
     for label in np.unique(labels):
