@@ -45,7 +45,6 @@ def installed_files(root: Path) -> list[Path]:
         for file in files
         if (root / file).is_file()
         and "__pycache__" not in file.parts
-        and file.suffix != ".md"  # read in the checkout
         and not file.as_posix().startswith(NOT_INSTALLED)
     )
 

@@ -115,5 +115,10 @@ def start(row: EngineRow, files: Mapping[str, bytes], *, num_threads: int | None
 
 
 def default_threads() -> int:
-    """Cores this process may use, at most 4: small models gain nothing beyond."""
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """:func:`available_cores`, at most 4: small models gain nothing beyond."""
+    return min(4, available_cores())
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -28,7 +28,13 @@ class OpenVinoEngine(AbstractEngine):
         model = core.read_model(parts["xml"], weights)
         # Some CPUs silently compute float models in bfloat16 otherwise; int8 layers are unaffected.
         precision = {} if _is_quantized(parts["xml"]) else {"INFERENCE_PRECISION_HINT": "f32"}
-        settings = {"INFERENCE_NUM_THREADS": self.num_threads, "PERFORMANCE_HINT": "LATENCY", **precision}
+        settings = {
+            "INFERENCE_NUM_THREADS": self.num_threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            # Pinned, the threads of two models in one process share a core while the other idles.
+            "ENABLE_CPU_PINNING": False,
+            **precision,
+        }
         self._compiled = core.compile_model(model, "CPU", settings)
         source = self._compiled.inputs[0]
         if source.partial_shape.is_dynamic:

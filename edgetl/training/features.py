@@ -5,9 +5,9 @@ its weights and the engine. So a renamed photo costs nothing, and a changed one 
 """
 
 import itertools
-import os
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from edgetl import cache, files, images
 from edgetl.contract import Contract
 from edgetl.errors import ImageError
 from edgetl.progress import Progress
+from edgetl.runtime.engines import available_cores
 from edgetl.training.dataset import Photo
 from edgetl.training.prepare import Prepared
 
@@ -28,6 +29,7 @@ _BATCH = 32
 _AHEAD = 128
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class FeatureCache:
@@ -69,18 +71,22 @@ def extract(
     if missing:
         hashes: list[str] = []
         rows: list[NDArray[np.float32]] = []
-        with progress.step("features", total=len(missing)) as advance, prepared.start() as engine:
-            for batch in _batches(decode_all(missing, prepared.choice.contract, unreadable), _BATCH):
-                rows.extend(engine.run(np.stack([pixels for _, pixels in batch]))[0])
-                hashes.extend(photo.sha256 for photo, _ in batch)
-                advance(len(batch))
-                if len(hashes) >= _SHARD:
-                    store.add(hashes, np.stack(rows))
-                    features |= dict(zip(hashes, rows, strict=True))
-                    hashes, rows = [], []
-        if hashes:
+
+        def keep() -> None:
             store.add(hashes, np.stack(rows))
-            features |= dict(zip(hashes, rows, strict=True))
+            features.update(zip(hashes, rows, strict=True))
+            hashes.clear()
+            rows.clear()
+
+        with progress.step("features", total=len(missing)) as advance:
+            for photo, row in _rows(missing, prepared, unreadable):
+                hashes.append(photo.sha256)
+                rows.append(row)
+                advance(1)
+                if len(hashes) == _SHARD:
+                    keep()
+        if hashes:
+            keep()
     reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
     return features, {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
 
@@ -88,25 +94,55 @@ def extract(
 def decode_all(
     photos: Iterable[Photo], contract: Contract, unreadable: dict[Path, str]
 ) -> Iterator[tuple[Photo, images.Pixels]]:
-    """Decode on all cores, in order, a bounded number ahead; those that fail go into ``unreadable``."""
+    """Decode on all cores, in order; photos that cannot be decoded go into ``unreadable`` with the reason."""
+    return _on_all_cores(lambda photo: images.decode(photo.path, contract), photos, unreadable)
 
-    def attempt(photo: Photo) -> images.Pixels | ImageError:
+
+def _rows(
+    photos: Sequence[Photo], prepared: Prepared, unreadable: dict[Path, str]
+) -> Iterator[tuple[Photo, NDArray[np.float32]]]:
+    """The features of each photo, float32 (features,)."""
+    contract = prepared.choice.contract
+    if prepared.engine == "keras":
+        with prepared.start() as engine:  # a GPU wants batches
+            for batch in _batches(decode_all(photos, contract, unreadable), _BATCH):
+                (features,) = engine.run(np.stack([pixels for _, pixels in batch]))
+                yield from zip((photo for photo, _ in batch), features, strict=True)
+        return
+    # Each core decodes and infers on its own: nobody waits for anybody, and one thread an inference
+    # wastes nothing on splitting it.
+    own = threading.local()
+
+    def extract_one(photo: Photo) -> NDArray[np.float32]:
+        pixels = images.decode(photo.path, contract)
+        if not hasattr(own, "engine"):
+            own.engine = prepared.start(num_threads=1)
+        (features,) = own.engine.run(pixels[np.newaxis])
+        return np.array(features[0], np.float32)
+
+    yield from _on_all_cores(extract_one, photos, unreadable)
+
+
+def _on_all_cores(
+    work: Callable[[Photo], _Result], photos: Iterable[Photo], unreadable: dict[Path, str]
+) -> Iterator[tuple[Photo, _Result]]:
+    """Do some work on every photo, in order and a bounded number ahead."""
+
+    def attempt(photo: Photo) -> _Result | ImageError:
         try:
-            return images.decode(photo.path, contract)
+            return work(photo)
         except ImageError as error:
             return error
 
-    def settle(
-        photo: Photo, future: Future[images.Pixels | ImageError]
-    ) -> Iterator[tuple[Photo, images.Pixels]]:
+    def settle(photo: Photo, future: Future[_Result | ImageError]) -> Iterator[tuple[Photo, _Result]]:
         outcome = future.result()
         if isinstance(outcome, ImageError):
             unreadable[photo.path] = str(outcome)
         else:
             yield photo, outcome
 
-    ahead: deque[tuple[Photo, Future[images.Pixels | ImageError]]] = deque()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    ahead: deque[tuple[Photo, Future[_Result | ImageError]]] = deque()
+    with ThreadPoolExecutor(available_cores()) as pool:
         for photo in photos:
             ahead.append((photo, pool.submit(attempt, photo)))
             if len(ahead) > _AHEAD:

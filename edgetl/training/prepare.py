@@ -62,7 +62,7 @@ class Prepared:
         """The ``.keras`` file of the backbone with an empty head for so many classes."""
         return self.folder / f"classifier-{classes}.keras"
 
-    def start(self) -> AbstractEngine:
+    def start(self, *, num_threads: int | None = None) -> AbstractEngine:
         """Load the feature extractor: uint8 (n, h, w, 3) -> float32 (n, features)."""
         if self.engine == "keras":
             with native_output_hidden():
@@ -72,7 +72,7 @@ class Prepared:
                     {"features.keras": (self.folder / "features.keras").read_bytes()}, num_threads=1
                 )
         model = {path.name: path.read_bytes() for path in sorted((self.folder / self.engine).iterdir())}
-        return engines.start(engines.get(self.engine), model)
+        return engines.start(engines.get(self.engine), model, num_threads=num_threads)
 
 
 def choose(name: str, *, size: int | None, width: float, weights_file: Path | None) -> BackboneChoice:
