@@ -140,9 +140,9 @@ def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads
     held_out = None
     # Where val is all there is to score on, choosing on it too would flatter the score.
     if photos.scored_split == "test" and photos.split("val"):
-        held_out = _rows(photos, table, "val")
+        held_out = rows_of(photos, table, "val")
     return heads.fit(
-        *_rows(photos, table, "train"),
+        *rows_of(photos, table, "train"),
         held_out=held_out,
         class_weights=wanted.class_weights,
         seed=wanted.seed,
@@ -150,8 +150,8 @@ def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads
 
 
 def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evaluate.Metrics:
-    rows, truth = _rows(photos, table, photos.scored_split)
-    known, answers = _rows(photos, table, "train")
+    rows, truth = rows_of(photos, table, photos.scored_split)
+    known, answers = rows_of(photos, table, "train")
     return evaluate.measure(
         head.probabilities(rows),
         truth,
@@ -161,7 +161,8 @@ def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evalua
     )
 
 
-def _rows(photos: Dataset, table: dict[str, Any], split: str) -> tuple[Floats, Labels]:
+def rows_of(photos: Dataset, table: dict[str, Any], split: str) -> tuple[Floats, Labels]:
+    """Features, float32 (n, features), and labels, int64 (n,), of the photos of a split."""
     chosen = photos.split(split)
     return np.stack([table[photo.sha256] for photo in chosen]), np.array([photo.label for photo in chosen])
 
