@@ -36,6 +36,8 @@ def command(
             try:
                 answer = model.classify(path)
             except ImageError as error:
+                if len(paths) == 1:
+                    raise
                 failures += 1
                 output.error(str(error))
                 continue

@@ -97,6 +97,7 @@ def read(data: str | Path) -> Dataset:
         for (path, label, split), digest in zip(rows, hashes, strict=True)
     ]
     _check_classes(source, labels)
+    _check_labels(rows)
     if not all(photo.split for photo in photos):
         if any(photo.split for photo in photos):
             raise DatasetError(f"{source} gives a split for some photos only: give it for all or for none")
@@ -116,19 +117,11 @@ def _rows_of_folder(folder: Path) -> list[_Row]:
     if children and {child.name.lower() for child in children} <= set(_SPLIT_FOLDERS):
         if not any(child.name.lower() == "train" for child in children):
             raise DatasetError(f"{folder} has {_names(children)} but no train folder")
-        rows = [
+        return [
             (path, label, _SPLIT_FOLDERS[child.name.lower()])
             for child in children
             for path, label in _rows_of_classes(child)
         ]
-        known = {label for _, label, split in rows if split == "train"}
-        for path, label, split in rows:
-            if label not in known:
-                raise DatasetError(
-                    f"{path.parent} is a {split} folder for the label {label!r}, which train does not have: "
-                    f"it has {', '.join(sorted(known))}"
-                )
-        return [(path, label, split) for path, label, split in rows]
     return [(path, label, None) for path, label in _rows_of_classes(folder)]
 
 
@@ -233,6 +226,16 @@ def _check_classes(source: Path, labels: tuple[str, ...]) -> None:
         raise DatasetError(f"{source} has no pictures")
     if len(labels) < 2:
         raise DatasetError(f"{source} has only one class, {labels[0]!r}: a classifier needs two or more")
+
+
+def _check_labels(rows: Sequence[_Row]) -> None:
+    known = {label for _, label, split in rows if split == "train"}
+    for path, label, split in rows:
+        if split and label not in known:
+            raise DatasetError(
+                f"{path} is a {split} photo with the label {label!r}, which train does not have: "
+                f"it has {', '.join(sorted(known)) or 'none'}"
+            )
 
 
 def _check_counts(dataset: Dataset) -> None:

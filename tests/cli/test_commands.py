@@ -130,6 +130,8 @@ def test_bad_input_gets_one_sentence_and_the_right_exit_code(solar_bundle: Path,
     )
     assert "is not known" in one_sentence(edgetl("run", solar_bundle, photo, "--engine", "tpu"), 2)
     assert str(tmp_path / "empty") in edgetl("run", solar_bundle, tmp_path / "empty").stderr
+    (tmp_path / "text.jpg").write_text("no picture")
+    assert "is no picture" in one_sentence(edgetl("run", solar_bundle, tmp_path / "text.jpg"), 1)
     assert "threads" in one_sentence(edgetl("run", solar_bundle, photo, "--threads", "0"), 2)
     assert "needs one folder of photos per class" in one_sentence(
         edgetl("train", tmp_path / "empty", "--out", tmp_path / "run"), 1

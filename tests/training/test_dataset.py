@@ -146,6 +146,16 @@ def test_refuses_a_label_that_train_does_not_have(tmp_path: Path) -> None:
     assert "the label 'wasps', which train does not have: it has ants, bees" in refusal(tmp_path)
 
 
+def test_refuses_a_label_of_a_csv_that_train_does_not_have(photos: Path, tmp_path: Path) -> None:
+    rows = [f"{path},{path.parent.name},train" for path in sorted(photos.rglob("*.jpg"))]
+    odd = min((photos / "rose").iterdir())
+    file = tmp_path / "photos.csv"
+    file.write_text("\n".join(["path,label,split", *rows, f"{odd},wasps,val"]))
+    assert refusal(file) == (
+        f"{odd} is a val photo with the label 'wasps', which train does not have: it has rose, tulip"
+    )
+
+
 def test_refuses_a_csv_line_by_its_number(tmp_path: Path) -> None:
     file = tmp_path / "photos.csv"
     file.write_text("path,label,split\nmissing.jpg,rose,train\n")
