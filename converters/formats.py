@@ -15,10 +15,21 @@ class Format:
     files: tuple[str, ...]
     """What a variant of it consists of, the file that engines name first."""
     precisions: tuple[str, ...]
+    """Largest and most exact first."""
     module: str
     """Where its ``convert`` is."""
     engines: tuple[str, ...]
     """Which engines run it, best first."""
+
+    @property
+    def graph_files(self) -> tuple[str, ...]:
+        """What its float graph consists of, from which every precision is made."""
+        return tuple(f"graph.{name.rpartition('.')[2]}" for name in self.files)
+
+    @property
+    def graph(self) -> str:
+        """The main file of its float graph."""
+        return self.graph_files[0]
 
     @property
     def suffix(self) -> str:
@@ -26,27 +37,30 @@ class Format:
         return f".{self.files[0].rpartition('.')[2]}"
 
 
+AUTO = "auto"
+"""In place of a precision: the best that is good enough (``ladder.py``)."""
+
 FORMATS: Mapping[str, Format] = {
     row.name: row
     for row in (
         Format(
             name="tflite",
             files=("model.tflite",),
-            precisions=("float32", "int8"),
+            precisions=("float32", "float16", "int16x8", "dynamic", "int8"),
             module="edgetl.converters.tflite",
             engines=("litert", "tflite-runtime"),
         ),
         Format(
             name="onnx",
             files=("model.onnx",),
-            precisions=("float32", "int8"),
+            precisions=("float32", "float16", "dynamic", "int8"),
             module="edgetl.converters.onnx",
             engines=("onnxruntime",),
         ),
         Format(
             name="openvino",
             files=("model.xml", "model.bin"),
-            precisions=("float32", "int8"),
+            precisions=("float32", "float16", "int8"),
             module="edgetl.converters.openvino",
             engines=("openvino",),
         ),
@@ -66,13 +80,33 @@ def parse_formats(wanted: str | Sequence[str]) -> tuple[Format, ...]:
     return tuple(FORMATS[name] for name in _chosen(wanted, tuple(FORMATS), "format {!r} is not offered"))
 
 
-def parse_precisions(wanted: str | Sequence[str], format_: Format) -> tuple[str, ...]:
-    """The precisions named, each once, in the order named.
+def parse_precisions(
+    wanted: str | Sequence[str], format_: Format, formats: Sequence[Format] = ()
+) -> tuple[str, ...]:
+    """The precisions named that the format has, each once, in the order named.
+
+    Args:
+        wanted: a list of names, or one text with commas; ``auto`` is one every format has.
+        format_: the format.
+        formats: all formats of the export. A precision that one of them has is left out for those that
+            have not; without others it is refused.
 
     Raises:
-        UsageError: the format does not offer one of them, or none is named.
+        UsageError: no format offers one of them, none is named, or ``int8`` beside ``auto``.
     """
-    return _chosen(wanted, format_.precisions, f"precision {{!r}} is not offered for {format_.name}")
+    rows = formats or (format_,)
+    offered = tuple(dict.fromkeys(name for row in rows for name in (*row.precisions, AUTO)))
+    where = " or ".join(row.name for row in rows)
+    chosen = _chosen(wanted, offered, f"precision {{!r}} is not offered for {where}")
+    if AUTO in chosen and "int8" in chosen:
+        raise UsageError(f"precision {AUTO!r} begins with int8: leave int8 out")
+    kept = tuple(name for name in chosen if name in (*format_.precisions, AUTO))
+    if not kept:
+        raise UsageError(
+            f"none of the precisions {', '.join(chosen)} is offered for {format_.name}: "
+            f"choose {_either((*format_.precisions, AUTO))}, or leave {format_.name} out"
+        )
+    return kept
 
 
 def _chosen(wanted: str | Sequence[str], offered: Sequence[str], refusal: str) -> tuple[str, ...]:

@@ -4,54 +4,54 @@ int8 shifts and blurs the features of a backbone. The head, solved on float feat
 is solved once more: the kernel nearest to the trained one that gives, on the int8 features of train
 pictures, the logits of the float model. It is the layer-wise least squares of post-training quantization
 (Hubara et al., Accurate Post Training Quantization With Small Calibration Sets, ICML 2021), for the one
-layer where it is exact, and with it the bias correction of Nagel et al. (ICCV 2019). The head itself stays in
-float, so nothing is added at run time.
+layer where it is exact, and with it the bias correction of Nagel et al. (ICCV 2019). Nothing is added at
+run time.
 """
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from edgetl.converters import onnx_edit
+from edgetl.converters.request import HeadWeights
+from edgetl.files import write_arrays
 from edgetl.runtime.base import AbstractEngine
 
-Floats = NDArray[np.float32]
 
-FLOAT_CONVOLUTIONS = 3
-"""Convolutions at the input that int8 leaves in float. On 656 photos of solar cells they made three
-quarters of the variance of the error in the features, and are 5 % of EfficientNet-Lite0's
-multiply-accumulates: in float, agreement rose from 93.6 to 98.2 % and latency from 2.16 to 2.20 ms
-(LiteRT, 2 cores of an AMD EPYC)."""
+def write_logits(graph: Path, pictures: Path, out: Path) -> bool:
+    """Write the float model's logits of the calibration pictures; called in a child process.
 
-RANGE_PICTURES = 200
-"""Pictures that activation ranges are taken from; more of them only widen the ranges."""
+    Args:
+        graph: float ``.onnx`` graph that takes ``pixels``.
+        pictures: ``.npy``, uint8 (n, height, width, 3).
+        out: ``.npz`` to write, with ``logits``, float64 (n, classes).
+
+    Returns:
+        False, and writes nothing, when the model has no head to correct.
+    """
+    model = onnx.load(graph)
+    head = onnx_edit.find_head(model)
+    if head is None:
+        return False
+    weights = onnx_edit.head_weights(model, head)
+    with onnx_edit.with_features(model, head) as engine:
+        read = features(engine, np.load(pictures, mmap_mode="r"))
+    write_arrays(out, logits=read @ weights.kernel + weights.bias)
+    return True
 
 
-@dataclass(frozen=True)
-class HeadWeights:
-    """``softmax(features @ kernel + bias)``."""
-
-    kernel: Floats
-    """float32 (features, classes)."""
-    bias: Floats
-    """float32 (classes,)."""
-
-
-def correct(
-    head: HeadWeights, float_model: AbstractEngine, int8_model: AbstractEngine, pictures: NDArray[np.uint8]
-) -> HeadWeights:
-    """Solve the head for the int8 model.
+def correct(head: HeadWeights, wanted: NDArray[np.float64], found: NDArray[np.float64]) -> HeadWeights:
+    """Solve the head for the int8 features.
 
     Args:
         head: as it was trained.
-        float_model: gives probabilities and the float features, (n, features), of pictures.
-        int8_model: the same after quantization.
-        pictures: uint8 (n, height, width, 3), train pictures.
+        wanted: float64 (n, classes), the float model's logits of train pictures.
+        found: float64 (n, features), the quantized model's features of the same pictures.
     """
-    before, after = (_features(model, pictures) for model in (float_model, int8_model))
-    wanted = before @ head.kernel + head.bias
-    centre, mean = after.mean(axis=0), wanted.mean(axis=0)
-    centred = after - centre
+    centre, mean = found.mean(axis=0), wanted.mean(axis=0)
+    centred = found - centre
     gram = centred.T @ centred
     # As much weight on the trained kernel as the average feature brings evidence against it.
     damping = max(float(np.trace(gram)) / len(gram), 1e-12)
@@ -61,6 +61,7 @@ def correct(
     return HeadWeights(kernel.astype(np.float32), (mean - centre @ kernel).astype(np.float32))
 
 
-def _features(model: AbstractEngine, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+def features(model: AbstractEngine, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The second output of a model that gives what its head reads: float64 (n, features)."""
     rows = [model.run(np.array(picture[np.newaxis]))[1] for picture in pictures]
     return np.concatenate(rows).astype(np.float64)

@@ -1,21 +1,20 @@
-"""OpenVINO IR: Keras' own exporter for the graph, NNCF for int8."""
+"""OpenVINO IR: NNCF makes int8 of the float graph; TensorFlow is not loaded."""
 
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from importlib.metadata import version
 
-import keras
 import nncf
 import numpy as np
 import openvino
-from numpy.typing import NDArray
+from nncf.quantization.advanced_parameters import QuantizationParameters
+from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-from edgetl.converters.head_correction import FLOAT_CONVOLUTIONS, RANGE_PICTURES, HeadWeights, correct
-from edgetl.converters.request import ConversionRequest, ConvertedModel
+from edgetl.converters import head_correction, metadata, openvino_edit, rounding
+from edgetl.converters.request import FLOAT_HEAD_SHARE, ConversionRequest, ConvertedModel, Recipe
+from edgetl.converters.results import Layer
 from edgetl.files import write_bytes
 from edgetl.runtime.openvino import OpenVinoEngine
-
-_CONVOLUTIONS = ("Convolution", "GroupConvolution")
 
 
 def convert(request: ConversionRequest) -> ConvertedModel:
@@ -23,79 +22,94 @@ def convert(request: ConversionRequest) -> ConvertedModel:
 
     Raises:
         UsageError: int8 without calibration pictures.
+        ConversionError: layers are to stay in float that this graph does not have.
     """
     start = time.perf_counter()
-    libraries = {"keras": keras.__version__, "openvino": openvino.__version__.partition("-")[0]}
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        graph = Path(scratch) / "graph.xml"
-        network = keras.models.load_model(request.model, compile=False)
-        network.export(str(graph), format="openvino", verbose=False)
-        model = openvino.Core().read_model(graph)
-        model.reshape([1, *request.contract.shape])
-        if request.precision == "int8":
-            head = HeadWeights(*network.get_layer("logits").get_weights())
-            model = _quantize(model, request.pictures(), head, Path(scratch))
-            libraries["nncf"] = nncf.__version__
-        _save(model, Path(scratch) / "model.xml")
-        # OpenVINO does not say that a disk is full.
-        for name in ("model.xml", "model.bin"):
-            write_bytes(request.out / name, (Path(scratch) / name).read_bytes())
+    libraries = {"openvino": openvino.__version__.partition("-")[0]}
+    model = openvino.Core().read_model(request.graph)
+    if request.precision == "int8":
+        model = _int8(model, request)
+        libraries["nncf"] = version("nncf")
+    if request.facts is not None:
+        metadata.into_openvino(model, request.facts)
+    for name, content in openvino_edit.contents(model, halve=request.precision == "float16").items():
+        write_bytes(request.out / name, content)
     return ConvertedModel(("model.xml", "model.bin"), time.perf_counter() - start, libraries)
 
 
-def _quantize(
-    model: openvino.Model, pictures: NDArray[np.uint8], head: HeadWeights, scratch: Path
-) -> openvino.Model:
-    quantized = nncf.quantize(
+def _int8(model: openvino.Model, request: ConversionRequest) -> openvino.Model:
+    kept = _kept_in_float(model, request.recipe, request.rounded())
+    _round(model, request.rounded())
+    quantized = _quantized(model, request, kept)
+    head, logits = openvino_edit.find_head(model), request.wanted_logits()
+    if head is None or logits is None:
+        return quantized
+    name = head[0].get_friendly_name()
+    with _with_features(quantized, name) as engine:
+        found = head_correction.features(engine, request.pictures())
+    corrected = head_correction.correct(openvino_edit.head_weights(head), logits, found)
+    still = openvino_edit.find_head(quantized)
+    if name in kept and still is not None:
+        # It is still float in the quantized model: no need to quantize again.
+        openvino_edit.set_head(still, corrected)
+        return quantized
+    openvino_edit.set_head(head, corrected)
+    return _quantized(model, request, kept)
+
+
+def _round(model: openvino.Model, layers: Mapping[int, Layer]) -> None:
+    """Put weights onto the steps that ``rounding.py`` chose."""
+    for op, kernel in list(openvino_edit.kernels(model)):
+        place = rounding.place_of(kernel, layers)
+        if place is not None:
+            openvino_edit.set_kernel(op, layers[place].kernel, layers[place].shift)
+
+
+def _quantized(model: openvino.Model, request: ConversionRequest, kept: list[str]) -> openvino.Model:
+    pictures, recipe = request.pictures(), request.recipe
+    estimator = {
+        "extremes": RangeEstimatorParametersSet.MINMAX,
+        "averaged": RangeEstimatorParametersSet.MEAN_MINMAX,
+    }[recipe.ranges]
+    # Symmetric throughout: as accurate here as the mixed preset, and faster.
+    return nncf.quantize(
         model,
         nncf.Dataset(range(len(pictures)), lambda place: np.array(pictures[place : place + 1])),
-        # Symmetric throughout: as accurate here as the mixed preset, and faster.
         preset=nncf.QuantizationPreset.PERFORMANCE,
-        subset_size=min(RANGE_PICTURES, len(pictures)),
-        ignored_scope=nncf.IgnoredScope(names=_kept_in_float(model)),
+        subset_size=min(recipe.pictures, len(pictures)),
+        ignored_scope=nncf.IgnoredScope(names=kept),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            # The default halves the steps of the first layer for CPUs whose int8 products saturate (x86-64
+            # without VNNI); no ARM core is one of them, and on photos of little contrast it is that layer
+            # that counts.
+            overflow_fix=nncf.OverflowFix.DISABLE,
+            activations_range_estimator_params=estimator,
+            weights_quantization_params=QuantizationParameters(per_channel=recipe.per_channel),
+        ),
     )
-    with (
-        _with_features(model, scratch / "before.xml") as before,
-        _with_features(quantized, scratch / "after.xml") as after,
-    ):
-        corrected = correct(head, before, after, pictures)
-    multiply, add = _head(quantized)
-    transposed = multiply.get_attributes()["transpose_b"]
-    _replace(multiply, corrected.kernel.T if transposed else corrected.kernel)
-    _replace(add, corrected.bias[np.newaxis])
-    return quantized
 
 
-def _head(model: openvino.Model) -> tuple[openvino.Node, openvino.Node]:
-    """The multiplication and the addition in front of the softmax."""
-    (softmax,) = [op for op in model.get_ordered_ops() if op.get_type_name() == "Softmax"]
-    add = softmax.input_value(0).get_node()
-    return add.input_value(0).get_node(), add
+def _kept_in_float(model: openvino.Model, recipe: Recipe, layers: Mapping[int, Layer]) -> list[str]:
+    """Names of a small head and of the chosen layers."""
+    kept = []
+    if recipe.float_layers:
+        places = {
+            op.get_friendly_name(): rounding.place_of(kernel, layers)
+            for op, kernel in openvino_edit.kernels(model)
+        }
+        rounding.check_found(recipe.float_layers, set(places.values()), "OpenVINO")
+        kept = [name for name, place in places.items() if place in recipe.float_layers]
+    head = openvino_edit.find_head(model)
+    if head is not None and openvino_edit.head_share(model, head) < FLOAT_HEAD_SHARE:
+        kept.append(head[0].get_friendly_name())
+    return kept
 
 
-def _replace(node: openvino.Node, values: NDArray[np.float32]) -> None:
-    """Give a node another constant as its second input."""
-    constant = openvino.opset13.constant(np.ascontiguousarray(values), dtype=np.float32)
-    node.input(1).replace_source_output(constant.output(0))
-
-
-def _kept_in_float(model: openvino.Model) -> list[str]:
-    """Names of the first convolutions and of the head."""
-    ordered = model.get_ordered_ops()
-    convolutions = [op.get_friendly_name() for op in ordered if op.get_type_name() in _CONVOLUTIONS]
-    return [*convolutions[:FLOAT_CONVOLUTIONS], _head(model)[0].get_friendly_name()]
-
-
-def _with_features(model: openvino.Model, place: Path) -> OpenVinoEngine:
-    """The model with what its head reads as a second output."""
+def _with_features(model: openvino.Model, head: str) -> OpenVinoEngine:
+    """The model with what its head reads as its second output."""
     extended = model.clone()
-    multiply, _ = _head(extended)
-    extended.add_outputs(multiply.input_value(0))
-    _save(extended, place)
-    files = {"model.xml": place.read_bytes(), "model.bin": place.with_suffix(".bin").read_bytes()}
-    return OpenVinoEngine(files, num_threads=2)
-
-
-def _save(model: openvino.Model, place: Path) -> None:
-    # The default would quietly halve the precision of every weight.
-    openvino.save_model(model, place, compress_to_fp16=False)
+    for output in extended.outputs[1:]:
+        extended.remove_result(output.get_node())
+    (product,) = [op for op in extended.get_ops() if op.get_friendly_name() == head]
+    extended.add_outputs(product.input_value(0))
+    return OpenVinoEngine(openvino_edit.contents(extended), num_threads=1)

@@ -1,33 +1,92 @@
 """What a converter is asked for and what it gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.contract import Contract
+from edgetl.converters.facts import ModelFacts
+from edgetl.converters.results import Layer, read_layers
 from edgetl.errors import UsageError
+
+CALIBRATED = ("int8", "int16x8")
+"""Precisions whose ranges of activations come from pictures."""
+
+
+NO_HEAD = (
+    "the model does not end in one matrix product and a softmax, so it has no embedding to give: "
+    "leave --embedding out"
+)
+
+
+FLOAT_HEAD_SHARE = 0.001
+"""A head that is a smaller share of the multiply-accumulates stays in float: that costs nothing, and its
+logits have no steps that could tie."""
+
+
+@dataclass(frozen=True)
+class HeadWeights:
+    """``softmax(features @ kernel + bias)``."""
+
+    kernel: NDArray[np.float32]
+    """float32 (features, classes)."""
+    bias: NDArray[np.float32]
+    """float32 (classes,)."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How int8 is made. The defaults are the first rung of the ladder."""
+
+    ranges: Literal["extremes", "averaged"] = "extremes"
+    """Of activations: the smallest and largest value in any picture, or the mean over the pictures of
+    each one's smallest and largest, which cuts off what few pictures show."""
+    pictures: int = 200
+    """How many of the calibration pictures ranges are taken from; more of them widen the extremes."""
+    float_layers: frozenset[int] = frozenset()
+    """Places of convolutions and matrix products, in the order of the graph, that stay in float."""
+    round_weights: bool = True
+    """Choose the steps of the weights by what the layers say (``rounding.py``)."""
+    correct_head: bool = True
+    """Solve the head once more for the int8 features (``head_correction.py``)."""
+    per_channel: bool = True
+    """A scale for each output channel of a kernel; False gives one scale for all of it."""
 
 
 @dataclass(frozen=True)
 class ConversionRequest:
-    """One model to convert to one precision."""
+    """One float graph to convert to one precision."""
 
-    model: Path
-    """A ``.keras`` file that edgetl wrote: uint8 ``pixels`` in, ``probabilities`` or features out."""
+    graph: Path
+    """The float graph in the format's own file, written by ``edgetl.converters.graphs``."""
     precision: str
-    """``float32`` or ``int8``."""
+    """One that ``formats.FORMATS`` has for the format."""
     out: Path
     """An empty folder to write into."""
     calibration: Path | None
-    """``.npy`` file of train pictures, uint8 (n, height, width, 3), RGB; needed for int8."""
+    """``.npy`` file of train pictures, uint8 (n, height, width, 3), RGB; needed for int8 and int16x8."""
     contract: Contract
     """Of the model."""
+    recipe: Recipe = field(default_factory=Recipe)
+    facts: ModelFacts | None = None
+    """Written into the file for other programs to read."""
+    logits: Path | None = None
+    """What ``head_correction.write_logits`` wrote; without it the head is not corrected."""
+    layers: Path | None = None
+    """What ``rounding.write`` wrote; without it weights are rounded one by one, and
+    ``Recipe.float_layers`` cannot be found."""
+    work: Path | None = None
+    """A folder that the requests for one graph share: ranges of activations are measured once."""
 
     def __post_init__(self) -> None:
-        if self.precision == "int8" and self.calibration is None:
-            raise UsageError("int8 needs calibration pictures: give some, or choose float32")
+        if self.precision in CALIBRATED and self.calibration is None:
+            raise UsageError(
+                f"{self.precision} needs calibration pictures: give some, or choose another precision"
+            )
 
     def pictures(self) -> NDArray[np.uint8]:
         """The calibration pictures, uint8 (n, height, width, 3), read from the disk as they are touched.
@@ -39,6 +98,23 @@ class ConversionRequest:
             raise UsageError(f"{self.precision} has no calibration pictures")
         pixels: NDArray[np.uint8] = np.load(self.calibration, mmap_mode="r")
         return pixels
+
+    def rounded(self) -> Mapping[int, Layer]:
+        """What ``rounding.write`` found, by place in the ONNX graph; empty when there is none."""
+        if self.layers is None:
+            return {}
+        found = read_layers(self.layers)
+        if not (self.recipe.round_weights and self.recipe.per_channel):
+            return {place: layer.as_it_was() for place, layer in found.items()}
+        return found
+
+    def wanted_logits(self) -> NDArray[np.float64] | None:
+        """The float model's logits of the pictures; None when the head is not to be corrected."""
+        if self.logits is None or not self.recipe.correct_head:
+            return None
+        with np.load(self.logits, allow_pickle=False) as arrays:
+            logits: NDArray[np.float64] = arrays["logits"]
+        return logits
 
 
 @dataclass(frozen=True)

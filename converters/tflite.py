@@ -1,153 +1,234 @@
-"""TFLite: TensorFlow's converter for the float graph, ai-edge-quantizer for int8."""
+"""TFLite: ai-edge-quantizer makes every precision of the float graph; TensorFlow is not loaded."""
 
 import re
 import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 
-import keras
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 from numpy.typing import NDArray
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from edgetl.converters.head_correction import FLOAT_CONVOLUTIONS, RANGE_PICTURES, HeadWeights, correct
-from edgetl.converters.request import ConversionRequest, ConvertedModel
+from edgetl.converters import flatbuffer, head_correction, metadata, rounding, tflite_input
+from edgetl.converters.flatbuffer import Op
+from edgetl.converters.request import (
+    FLOAT_HEAD_SHARE,
+    ConversionRequest,
+    ConvertedModel,
+    HeadWeights,
+    Recipe,
+)
+from edgetl.converters.results import Layer
+from edgetl.errors import ConversionError
 from edgetl.files import write_bytes
 from edgetl.runtime.litert import LiteRTEngine
 
-_SIGNATURE = "serving_default"
-_CONVOLUTIONS = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D)
+Ranges = dict[str, dict[str, NDArray[np.float32]]]
+_OPERATIONS = qtyping.TFLOperationName
 
 
 def convert(request: ConversionRequest) -> ConvertedModel:
     """Write ``model.tflite``: uint8 (1, height, width, 3) in, float32 (1, classes) out.
 
     Raises:
-        UsageError: int8 without calibration pictures.
+        UsageError: int8 or int16x8 without calibration pictures.
+        ConversionError: layers are to stay in float that this graph does not have.
     """
     start = time.perf_counter()
-    network = keras.models.load_model(request.model, compile=False)
-    data = _float_graph(network)
-    libraries = {"keras": keras.__version__, "tensorflow": tf.__version__}
-    if request.precision == "int8":
-        head = HeadWeights(*network.get_layer("logits").get_weights())
-        data = _quantize(data, request.pictures(), head)
-        libraries["ai-edge-quantizer"] = version("ai-edge-quantizer")
+    data = _PRECISIONS[request.precision](request)
+    if request.facts is not None:
+        data = metadata.into_tflite(data, request.facts)
     write_bytes(request.out / "model.tflite", data)
+    libraries = {"ai-edge-quantizer": version("ai-edge-quantizer")}
     return ConvertedModel(("model.tflite",), time.perf_counter() - start, libraries)
 
 
-def _float_graph(network: keras.Model) -> bytes:
-    """The float32 model, its tensors named ``pixels`` and ``probabilities`` and reachable by signature."""
-    (source,) = network.inputs
-    spec = tf.TensorSpec((1, *source.shape[1:]), tf.uint8, name="pixels")
-    function = tf.function(lambda pixels: network(pixels, training=False)).get_concrete_function(spec)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(function)])
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(converter.convert()))
-    (graph,) = model.subgraphs
-    # The quantizer calibrates through a signature, and a frozen function has none.
-    signature = schema.SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = _SIGNATURE.encode(), 0
-    signature.inputs = [_named(graph, graph.inputs[0], b"pixels")]
-    signature.outputs = [_named(graph, graph.outputs[0], b"probabilities")]
-    model.signatureDefs = [signature]
-    return _bytes(model)
+def _float32(request: ConversionRequest) -> bytes:
+    return request.graph.read_bytes()
 
 
-def _named(graph: schema.SubGraphT, index: int, name: bytes) -> schema.TensorMapT:
-    graph.tensors[index].name = name
-    entry = schema.TensorMapT()
-    entry.name, entry.tensorIndex = name, index
-    return entry
-
-
-def _quantize(data: bytes, pictures: NDArray[np.uint8], head: HeadWeights) -> bytes:
-    worker = quantizer.Quantizer(bytearray(data))
-    worker.load_quantization_recipe(_recipe(data))
-    samples = [{"pixels": np.array(picture[np.newaxis])} for picture in pictures[:RANGE_PICTURES]]
-    collector = calibrator.Calibrator(
-        data,
-        num_threads=2,
-        mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
-        # The default averages the extremes of the pictures, which cuts off what rare pictures show.
-        qsv_update_func=qsv_utils.min_max_update,
-    )
+def _float16(request: ConversionRequest) -> bytes:
     recipe = recipe_manager.RecipeManager()
-    recipe.load_quantization_recipe(_recipe(data))
-    collector.calibrate({_SIGNATURE: samples}, recipe)
-    ranges = collector.get_model_qsvs()
-    quantized = bytes(worker.quantize(ranges, enable_progress_report=False).quantized_model)
-    with _with_features(data) as before, _with_features(quantized) as after:
-        return _with_head(quantized, correct(head, before, after, pictures))
-
-
-def _recipe(data: bytes) -> list[dict[str, object]]:
-    """int8 with a scale for each output channel; input, first convolutions, head and softmax in float."""
-    operations = qtyping.TFLOperationName
-    recipe = recipe_manager.RecipeManager()
-    recipe.add_static_config(
-        regex=".*", operation_name=operations.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8
+    recipe.add_quantization_config(
+        regex=".*",
+        operation_name=_OPERATIONS.ALL_SUPPORTED,
+        op_config=qtyping.OpQuantizationConfig(
+            weight_tensor_config=qtyping.TensorQuantizationConfig(
+                num_bits=16, dtype=qtyping.TensorDataType.FLOAT
+            ),
+            compute_precision=qtyping.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
+        ),
+        algorithm_key="float_casting",
     )
+    return _quantized(request.graph.read_bytes(), recipe)
 
-    def keep(operation: object, regex: str = ".*") -> None:
-        recipe.add_quantization_config(regex=regex, operation_name=operation, algorithm_key="no_quantize")
 
-    for operation in (
-        operations.INPUT,
-        operations.OUTPUT,
-        operations.SOFTMAX,
-        operations.FULLY_CONNECTED,
-        operations.MEAN,
-    ):
-        keep(operation)
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-    (graph,) = model.subgraphs
-    kinds = [_kind(model, operator) for operator in graph.operators]
-    places = [place for place, kind in enumerate(kinds) if kind in _CONVOLUTIONS]
-    for operator in graph.operators[: places[min(FLOAT_CONVOLUTIONS, len(places)) - 1] + 1] if places else []:
+def _dynamic(request: ConversionRequest) -> bytes:
+    recipe = recipe_manager.RecipeManager()
+    recipe.add_dynamic_config(regex=".*", operation_name=_OPERATIONS.ALL_SUPPORTED, num_bits=8)
+    model = flatbuffer.read(request.graph.read_bytes())
+    _round(model, request.rounded())
+    return _quantized(flatbuffer.write(model), recipe)
+
+
+def _int16x8(request: ConversionRequest) -> bytes:
+    # 16-bit activations leave the features as they were, and TFLite has no fast kernels to see it by.
+    model = flatbuffer.read(request.graph.read_bytes())
+    _round(model, request.rounded())
+    graph = flatbuffer.write(model)
+    recipe = _recipe(model, request, activation_bits=16)
+    return _quantized(graph, recipe, _ranges(graph, recipe, request))
+
+
+def _int8(request: ConversionRequest) -> bytes:
+    model = flatbuffer.read(request.graph.read_bytes())
+    recipe = _recipe(model, request, activation_bits=8)
+    _round(model, request.rounded())
+    tflite_input.fold(model, exactly=False)
+    graph = flatbuffer.write(model)
+    ranges = _ranges(graph, recipe, request)
+    quantized = _quantized(graph, recipe, ranges)
+    head, logits = flatbuffer.head(model), request.wanted_logits()
+    if head is None or logits is None:
+        return quantized
+    with _with_features(quantized) as engine:
+        found = head_correction.features(engine, request.pictures())
+    corrected = head_correction.correct(_weights(model, head), logits, found)
+    _set_weights(model, head, corrected)
+    return _quantized(flatbuffer.write(model), recipe, ranges)
+
+
+_PRECISIONS: Mapping[str, Callable[[ConversionRequest], bytes]] = {
+    "float32": _float32,
+    "float16": _float16,
+    "dynamic": _dynamic,
+    "int8": _int8,
+    "int16x8": _int16x8,
+}
+
+
+def _round(model: schema.ModelT, layers: Mapping[int, Layer]) -> None:
+    """Put weights onto the steps that ``rounding.py`` chose."""
+    for operator, kernel in _kernels(model):
+        place = rounding.place_of(kernel, layers)
+        bias = flatbuffer.values(model, int(operator.inputs[2])) if len(operator.inputs) > 2 else None
+        if place is None or bias is None:
+            continue
+        new = layers[place].kernel
+        depthwise = flatbuffer.kind(model, operator) == Op.DEPTHWISE_CONV_2D
+        turned = new.transpose(1, 2, 3, 0) if depthwise else new.transpose(0, 2, 3, 1)
+        flatbuffer.replace_values(model, int(operator.inputs[1]), turned)
+        flatbuffer.replace_values(model, int(operator.inputs[2]), bias + layers[place].shift)
+
+
+def _kernels(model: schema.ModelT) -> Iterator[tuple[schema.OperatorT, NDArray[np.float32]]]:
+    """The convolutions and their kernels, (out, in / groups, height, width)."""
+    for operator in flatbuffer.of_kind(model, (Op.CONV_2D, Op.DEPTHWISE_CONV_2D)):
+        kernel = flatbuffer.values(model, int(operator.inputs[1]))
+        if kernel is not None:
+            depthwise = flatbuffer.kind(model, operator) == Op.DEPTHWISE_CONV_2D
+            yield operator, kernel.transpose(3, 0, 1, 2) if depthwise else kernel.transpose(0, 3, 1, 2)
+
+
+def _recipe(
+    model: schema.ModelT, request: ConversionRequest, *, activation_bits: int
+) -> recipe_manager.RecipeManager:
+    """Everything static but the input, the softmax, a small head and the layers that stay in float."""
+    manager = recipe_manager.RecipeManager()
+    granularity = qtyping.QuantGranularity
+    manager.add_static_config(
+        regex=".*",
+        operation_name=_OPERATIONS.ALL_SUPPORTED,
+        activation_num_bits=activation_bits,
+        weight_num_bits=8,
+        weight_granularity=granularity.CHANNELWISE if request.recipe.per_channel else granularity.TENSORWISE,
+    )
+    for operation in (_OPERATIONS.INPUT, _OPERATIONS.OUTPUT, _OPERATIONS.SOFTMAX):
+        _keep(manager, operation)
+    graph = flatbuffer.graph(model)
+    operators = list(graph.operators)
+    kept = _kept_in_float(model, request.recipe, request.rounded())
+    first = next((operator for operator, _ in _kernels(model)), None)
+    if first is not None and any(operator is first for operator in kept):
+        kept += operators[: operators.index(first)]
+    for operator in kept:
         name = graph.tensors[operator.outputs[0]].name.decode()
-        keep(operations.ALL_SUPPORTED, f"^{re.escape(name)}")
-    return list(recipe.get_quantization_recipe())
+        _keep(manager, _OPERATIONS.ALL_SUPPORTED, f"^{re.escape(name)}")
+    if _head_is_small(model):
+        _keep(manager, _OPERATIONS.FULLY_CONNECTED)
+    return manager
+
+
+def _keep(manager: recipe_manager.RecipeManager, operation: object, regex: str = ".*") -> None:
+    manager.add_quantization_config(regex=regex, operation_name=operation, algorithm_key="no_quantize")
+
+
+def _kept_in_float(
+    model: schema.ModelT, recipe: Recipe, layers: Mapping[int, Layer]
+) -> list[schema.OperatorT]:
+    places = [(rounding.place_of(kernel, layers), operator) for operator, kernel in _kernels(model)]
+    rounding.check_found(recipe.float_layers, {place for place, _ in places}, "TFLite")
+    return [operator for place, operator in places if place in recipe.float_layers]
+
+
+def _head_is_small(model: schema.ModelT) -> bool:
+    head = flatbuffer.head(model)
+    graph = flatbuffer.graph(model)
+
+    def uses(layer: schema.OperatorT) -> int:
+        kernel, out = (graph.tensors[index].shape for index in (layer.inputs[1], layer.outputs[0]))
+        return int(np.prod(kernel)) * int(np.prod(out[1:-1]) if len(out) == 4 else 1)
+
+    layers = flatbuffer.of_kind(model, flatbuffer.WEIGHTED)
+    return head is not None and uses(head) < FLOAT_HEAD_SHARE * sum(map(uses, layers))
+
+
+def _ranges(graph: bytes, recipe: recipe_manager.RecipeManager, request: ConversionRequest) -> Ranges:
+    """Smallest and largest value of every activation."""
+    update = {
+        "extremes": qsv_utils.min_max_update,
+        # A moving average, which weighs the last pictures most; that is what the library offers.
+        "averaged": qsv_utils.moving_average_update,
+    }[request.recipe.ranges]
+    collector = calibrator.Calibrator(
+        graph,
+        num_threads=1,
+        mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
+        qsv_update_func=update,
+    )
+    pictures = request.pictures()[: request.recipe.pictures]
+    samples = [{"pixels": np.array(row[np.newaxis])} for row in pictures]
+    collector.calibrate({flatbuffer.SIGNATURE: samples}, recipe)
+    return collector.get_model_qsvs()  # type: ignore[no-any-return]
+
+
+def _quantized(data: bytes, recipe: recipe_manager.RecipeManager, ranges: Ranges | None = None) -> bytes:
+    worker = quantizer.Quantizer(bytearray(data))
+    worker.load_quantization_recipe(list(recipe.get_quantization_recipe()))
+    return bytes(worker.quantize(ranges, enable_progress_report=False).quantized_model)
 
 
 def _with_features(data: bytes) -> LiteRTEngine:
-    """The model with what its head reads as a second output."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-    (graph,) = model.subgraphs
-    graph.outputs = [*graph.outputs, _head(model).inputs[0]]
+    """The model, its second output what the head reads."""
+    model = flatbuffer.read(data)
+    head = flatbuffer.head(model)
+    assert head is not None  # the float graph had one
+    graph = flatbuffer.graph(model)
+    graph.outputs = [graph.outputs[0], head.inputs[0]]
     model.signatureDefs = None
-    return LiteRTEngine({"model.tflite": _bytes(model)}, num_threads=2)
+    return LiteRTEngine({"model.tflite": flatbuffer.write(model)}, num_threads=1)
 
 
-def _with_head(data: bytes, head: HeadWeights) -> bytes:
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-    (graph,) = model.subgraphs
-    for index, values in zip(_head(model).inputs[1:], (head.kernel.T, head.bias), strict=True):
-        tensor = graph.tensors[index]
-        if sum(other.buffer == tensor.buffer for other in graph.tensors) > 1:
-            # Tensors of equal content share a buffer; what changes gets one of its own.
-            model.buffers.append(schema.BufferT())
-            tensor.buffer = len(model.buffers) - 1
-        content = np.ascontiguousarray(values, np.float32).tobytes()
-        model.buffers[tensor.buffer].data = np.frombuffer(content, np.uint8)
-    return _bytes(model)
+def _weights(model: schema.ModelT, head: schema.OperatorT) -> HeadWeights:
+    kernel, bias = (flatbuffer.values(model, int(index)) for index in head.inputs[1:3])
+    if kernel is None or bias is None:
+        raise ConversionError("the head of the TFLite graph has no constant weights: add --debug")
+    return HeadWeights(kernel.T, bias)
 
 
-def _head(model: schema.ModelT) -> schema.OperatorT:
-    (graph,) = model.subgraphs
-    kind = schema.BuiltinOperator.FULLY_CONNECTED
-    return [operator for operator in graph.operators if _kind(model, operator) == kind][-1]
-
-
-def _kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
-    return int(
-        flatbuffer_utils.get_builtin_code_from_operator_code(model.operatorCodes[operator.opcodeIndex])
-    )
-
-
-def _bytes(model: schema.ModelT) -> bytes:
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+def _set_weights(model: schema.ModelT, head: schema.OperatorT, weights: HeadWeights) -> None:
+    for index, new in zip(head.inputs[1:3], (weights.kernel.T, weights.bias), strict=True):
+        flatbuffer.replace_values(model, int(index), np.ascontiguousarray(new, np.float32))

@@ -19,6 +19,7 @@ from edgetl.errors import ConversionError, EdgetlError
 
 # Set by `edgetl --debug`: the child's output then goes to the terminal instead of the log.
 DEBUG_VARIABLE = "EDGETL_DEBUG"
+_running: set["subprocess.Popen[bytes]"] = set()
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
 
 
@@ -48,12 +49,15 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
                 stderr=None if debug else output,
                 env={**_QUIET, **os.environ},
             )
+            _running.add(process)
             try:
                 code = process.wait()
             except BaseException:
                 process.kill()
                 process.wait()
                 raise
+            finally:
+                _running.discard(process)
         if answer.is_file():
             kind, value = pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
             if kind == "returned":
@@ -64,6 +68,12 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
         raise ConversionError(
             f"{doing} failed: {_last_words(code, log)}; add --debug to see everything it printed"
         )
+
+
+def stop_all() -> None:
+    """Kill the processes of calls that other threads are waiting for; those calls then fail."""
+    for process in list(_running):
+        process.kill()
 
 
 def command(target: str, *arguments: str) -> list[str]:

@@ -74,6 +74,20 @@ class Score:
 
 
 @dataclass(frozen=True)
+class Arithmetic:
+    """What a model file computes in, whatever it is called."""
+
+    precision: str
+    """``float32``, ``float16``, ``dynamic``, ``int8``, ``int16x8`` or ``mixed``."""
+    int8_operators: float
+    """Share of the computing operators that are really int8, 0 to 1."""
+    int8_macs: float
+    """Share of the multiply-accumulates that are really int8, 0 to 1."""
+    in_float: tuple[str, ...]
+    """The largest operators of an int8 model that stayed in float."""
+
+
+@dataclass(frozen=True)
 class Variant:
     """One model of a bundle."""
 
@@ -85,6 +99,14 @@ class Variant:
     score: Score | None
     tolerance: float
     """Largest difference of a probability that the self-test allows on another machine."""
+    recipe: str = ""
+    """How it was made, in a few words: ``every layer in int8``."""
+    arithmetic: Arithmetic | None = None
+    """Read back from the file; None when it was not."""
+    latency_s: float | None = None
+    """Median seconds of one picture on ``Manifest.measured_on`` with one thread; None: not measured."""
+    refused: str | None = None
+    """Why it failed the gate and was kept all the same (``--keep-failing``); None when it passed."""
 
     @property
     def size_bytes(self) -> int:
@@ -119,6 +141,10 @@ class Manifest:
     reject_threshold: float | None
     """Scores below it are reported as unknown; None when it was not calibrated."""
     golden: Golden
+    measured_on: str | None = None
+    """The machine of the latencies, as ``benchmarks.machine`` names it."""
+    embedding: bool = False
+    """Whether every variant gives the features in front of its head as a second output."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Backbone, weights and their licence, dataset and calibration fingerprints, versions, seed."""
     schema: int = SCHEMA

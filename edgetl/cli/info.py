@@ -1,18 +1,33 @@
 """``edgetl info``: what is in a run, a bundle or a model file."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgetl.bundle import MANIFEST, Bundle
 from edgetl.cli import output
 from edgetl.errors import UsageError
-from edgetl.reports.units import format_share, format_share_interval, format_size
-from edgetl.runtime import engines
+from edgetl.manifest import Variant
+from edgetl.reports.units import (
+    UNKNOWN,
+    format_duration,
+    format_number,
+    format_share,
+    format_share_interval,
+    format_size,
+)
+
+if TYPE_CHECKING:
+    from edgetl.converters.anatomy.reading import Anatomy, Operator, SlowOperator, TensorFacts
 
 _RUN = "run.json"
+_MODELS = (".tflite", ".onnx", ".xml")
+_SHOWN = 6  # of a list that may be long
+_WIDTH = 100  # of a text found inside
 
 
 @click.command("info", short_help="Tell what a path is.")
@@ -23,7 +38,8 @@ def command(path: Path, as_json: bool) -> None:
     if not path.exists():
         raise UsageError(f"{path} does not exist: give a run, a bundle or a model file")
     if path.is_file():
-        facts = _of_model(path)
+        facts, everything = _of_model(path)
+        facts = everything if as_json else facts
     elif (path / MANIFEST).is_file():
         facts = _of_bundle(path)
     elif (path / _RUN).is_file():
@@ -42,23 +58,35 @@ def command(path: Path, as_json: bool) -> None:
 def _of_bundle(path: Path) -> dict[str, Any]:
     manifest = Bundle.open(path).manifest
     contract, provenance = manifest.contract, manifest.provenance
-    variants = []
-    for variant in manifest.variants:
-        score = variant.score
-        scored = f"  accuracy {format_share(score.accuracy.value)}" if score else ""
-        variants.append(f"{variant.name:<17}{format_size(variant.size_bytes):>9}{scored}")
-    return {
+    facts = {
         "bundle": manifest.name,
         "created": f"{manifest.created} by edgetl {manifest.edgetl}",
         "input": f"uint8 {contract.height} x {contract.width} RGB, {contract.resize}",
         "labels": ", ".join(contract.labels),
-        "variants": variants,
+        "embedding": "a second output of every variant" if manifest.embedding else "none",
+        "variants": [_variant(variant) for variant in manifest.variants],
+        "refused": [variant.refused for variant in manifest.variants if variant.refused],
+        "measured": manifest.measured_on and f"latency on {manifest.measured_on}, the machine that exported",
         "pick": manifest.pick_reason,
         "unknown": "not set"
         if manifest.reject_threshold is None
         else f"below {100 * manifest.reject_threshold:.1f} %",
         "provenance": [f"{key}: {value}" for key, value in provenance.items()],
     }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _variant(variant: Variant) -> str:
+    score, arithmetic = variant.score, variant.arithmetic
+    words = [
+        f"{variant.name:<17}{format_size(variant.size_bytes):>9}",
+        f"accuracy {format_share(score.accuracy.value)}" if score else "",
+        f"latency {format_duration(variant.latency_s)}" if variant.latency_s is not None else "",
+        f"int8 {format_share(arithmetic.int8_macs)}" if arithmetic else "",
+        "REFUSED" if variant.refused else "",
+        variant.recipe,
+    ]
+    return "  ".join(word for word in words if word)
 
 
 def _of_run(path: Path) -> dict[str, Any]:
@@ -80,28 +108,110 @@ def _of_run(path: Path) -> dict[str, Any]:
     }
 
 
-def _of_model(path: Path) -> dict[str, Any]:
-    formats = {".tflite": "tflite", ".onnx": "onnx", ".xml": "openvino"}
-    if path.suffix not in formats:
-        raise UsageError(f"{path} is no model file: edgetl knows {', '.join(formats)}, a run and a bundle")
-    files = {path.name: path.read_bytes()}
-    if path.suffix == ".xml":
-        weights = path.with_suffix(".bin")
-        if not weights.is_file():
-            raise UsageError(f"{path} needs {weights.name} beside it")
-        files[weights.name] = weights.read_bytes()
-    row = engines.for_format(formats[path.suffix])
-    with engines.start(row, files, num_threads=1) as engine:
-        height, width, _ = engine.input_shape
-        import numpy as np
+def _of_model(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What people read, and everything."""
+    from edgetl.converters.anatomy import reading as anatomies
 
-        outputs = engine.run(np.zeros((1, height, width, 3), np.uint8))
-    return {
+    files = _read(path)
+    anatomy = anatomies.read(files)
+    hints = anatomies.hints(anatomy)
+    execution = anatomy.execution
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    everything = {
         "model": str(path),
-        "format": formats[path.suffix],
-        "size": format_size(sum(map(len, files.values()))),
-        "sha256": hashlib.sha256(files[path.name]).hexdigest(),
-        "input": f"uint8 (1, {height}, {width}, 3)",
-        "outputs": [f"float32 {output_.shape}" for output_ in outputs],
-        "runs in": f"{row.name} {row.version}",
+        "files": [
+            {"name": name, "bytes": len(content), "sha256": hashes[name]} for name, content in files.items()
+        ],
+        **anatomy.facts(),
+        "hints": list(hints),
     }
+    facts = {
+        "model": str(path),
+        "format": anatomy.format,
+        "size": format_size(sum(map(len, files.values()))),
+        "sha256": list(hashes.values()),
+        "input": [_tensor(tensor) for tensor in anatomy.inputs],
+        "outputs": [_tensor(tensor) for tensor in anatomy.outputs],
+        "precision": anatomy.precision,
+        **_arithmetic(anatomy),
+        "work": f"{_count(anatomy.macs)} multiply-accumulates, {_count(anatomy.parameters)} parameters",
+        "weights": _listed(f"{dtype} {format_size(size)}" for dtype, size in anatomy.weight_bytes.items()),
+        "operators": _listed(f"{kind} {count}" for kind, count in anatomy.op_counts.items()),
+        "in float": _lines(_named(item, anatomy.macs) for item in anatomy.fallbacks),
+        "engine": f"{execution.engine} {execution.summary}" if execution else UNKNOWN,
+        "not fast": _not_fast(anatomy),
+        "inside": _lines(f"{key}: {_shortened(value)}" for key, value in anatomy.metadata.items()),
+        "notes": list(hints),
+    }
+    return {name: value for name, value in facts.items() if value}, everything
+
+
+def _tensor(tensor: "TensorFacts") -> str:
+    shape = ", ".join("?" if size is None else str(size) for size in tensor.shape)
+    scale = "" if tensor.scale is None else f", scale {tensor.scale:.7g}, zero point {tensor.zero_point}"
+    return f"{tensor.name}  {tensor.dtype} ({shape}){scale}"
+
+
+def _arithmetic(anatomy: "Anatomy") -> dict[str, str]:
+    """A line for each arithmetic: its share of the work and of the operators."""
+    counts = Counter(operator.arithmetic for operator in anatomy.computing)
+    shares = anatomy.mac_shares()
+    return {
+        str(name): f"{format_share(shares.get(str(name), 0.0) if shares else None)} of multiply-accumulates, "
+        f"{count} of {anatomy.operators} operators"
+        for name, count in sorted(counts.items(), key=lambda item: -shares.get(str(item[0]), 0.0))
+    }
+
+
+def _not_fast(anatomy: "Anatomy") -> list[str]:
+    """A line for each reason, with the operators it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for item in anatomy.not_accelerated or ():
+        reasons.setdefault(item.why, []).append(_named(item, anatomy.macs))
+    return [f"{why}: {_listed(names)}" for why, names in reasons.items()]
+
+
+def _named(item: "Operator | SlowOperator", total: int | None) -> str:
+    from edgetl.converters.anatomy.reading import label
+
+    share = f" ({format_share(item.macs / total)})" if item.macs and total else ""
+    return f"{label(item)}{share}"
+
+
+def _count(number: int | None) -> str:
+    if number is None:
+        return UNKNOWN
+    return f"{format_number(number / 1e6)} million" if number >= 100_000 else str(number)
+
+
+def _listed(words: Iterable[str]) -> str:
+    every = list(words)
+    return ", ".join([*every[:_SHOWN], *([f"{len(every) - _SHOWN} more"] if len(every) > _SHOWN else [])])
+
+
+def _lines(lines: Iterable[str]) -> list[str]:
+    every = list(lines)
+    more = [f"and {len(every) - _SHOWN} more: see --json"] if len(every) > _SHOWN else []
+    return [*every[:_SHOWN], *more]
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else f"{line[:_WIDTH]} …"
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    if path.suffix.lower() not in _MODELS:
+        hint = ": give the .xml beside it" if path.suffix == ".bin" else ""
+        raise UsageError(
+            f"{path} is no model file{hint}: edgetl knows {', '.join(_MODELS)}, a run and a bundle"
+        )
+    paths = [path]
+    if path.suffix.lower() == ".xml":
+        paths.append(path.with_suffix(".bin"))
+        if not paths[1].is_file():
+            raise UsageError(f"{path} needs {paths[1].name} beside it")
+    try:
+        return {part.name: part.read_bytes() for part in paths}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error

@@ -3,15 +3,29 @@
 import contextlib
 import json
 import shlex
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.control import strip_control_codes
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.progress import Progress as Bars
+from rich.segment import Segment, Segments
+from rich.style import Style
 
 from edgetl.progress import Progress
 
@@ -19,46 +33,105 @@ _stderr = Console(stderr=True, highlight=False)
 
 
 class ConsoleProgress(Progress):
-    """Draws a bar with images per second on a terminal, and one line a step elsewhere."""
+    """Draws a line for each step under way on a terminal, and one for each finished step everywhere.
+
+    Steps may be nested, and begun by several threads at the same time.
+    """
 
     def __init__(self, *, notes_are_results: bool = False) -> None:
-        self._note = result if notes_are_results else aside
+        self._notes_are_results = notes_are_results
+        self._lock = threading.Lock()
+        # rich draws one live display at a time: all steps under way share it.
+        self._bars: Bars | None = None
 
     @contextlib.contextmanager
     def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """Draw one step until the block ends, then say how long it took."""
         start = time.perf_counter()
         done = 0
-        columns = [SpinnerColumn(), TextColumn("{task.description}")]
-        if total is not None:
-            columns += [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
-        shown = _stderr.is_terminal
-        with Bars(*columns, TimeElapsedColumn(), console=_stderr, transient=True, disable=not shown) as bars:
-            bar = bars.add_task(what, total=total, rate="")
+        bars, task = self._begin(what, total)
 
-            def advance(count: int) -> None:
-                nonlocal done
+        def advance(count: int) -> None:
+            nonlocal done
+            with self._lock:
                 done += count
-                rate = done / (time.perf_counter() - start)
-                bars.update(bar, completed=done, rate=f"{rate:.0f} images/s")
+            bars.advance(task, count)
 
+        try:
             yield advance
+        finally:
+            self._end(bars, task)
         seconds = time.perf_counter() - start
         speed = f", {done / seconds:.0f} images/s" if done else ""
-        _stderr.print(f"  {what}: {seconds:.1f} s{speed}", style="dim", soft_wrap=True, markup=False)
+        _say(f"  {what}: {seconds:.1f} s{speed}", "dim")
 
     def note(self, text: str) -> None:
         """A fact worth a line: on stdout where it is what the command was asked for."""
-        self._note(text)
+        # On one screen, only what rich prints itself stands above the bars and not in them.
+        under_bars = self._bars is not None and _stderr.is_terminal and sys.stdout.isatty()
+        if not self._notes_are_results:
+            aside(text)
+        elif under_bars:
+            _say(text)
+        else:
+            result(text)
 
     def warn(self, text: str) -> None:
         """Advice, in yellow where there are colours."""
         advice(text)
 
+    def _begin(self, what: str, total: int | None) -> tuple[Bars, TaskID]:
+        with self._lock:
+            bars = self._bars
+            if bars is None:
+                bars = self._bars = _new_bars()
+            task = bars.add_task(what, total=total)
+            bars.start()
+            return bars, task
+
+    def _end(self, bars: Bars, task: TaskID) -> None:
+        with self._lock:
+            bars.remove_task(task)
+            if not bars.task_ids:
+                bars.stop()
+                self._bars = None
+
+
+def _new_bars() -> Bars:
+    counted = (BarColumn(), MofNCompleteColumn(), _Speed())
+    return Bars(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        *map(_WhereCounted, counted),
+        console=_stderr,
+        transient=True,
+        redirect_stdout=False,  # else results would go to the screen instead of into a pipe
+        disable=not _stderr.is_terminal,
+    )
+
+
+class _WhereCounted(ProgressColumn):
+    """Another column, empty for steps whose pictures cannot be counted."""
+
+    def __init__(self, column: ProgressColumn) -> None:
+        super().__init__()
+        self._column = column
+
+    def render(self, task: Task) -> RenderableType:
+        return "" if task.total is None else self._column(task)
+
+
+class _Speed(ProgressColumn):
+    """Pictures each second since the step began."""
+
+    def render(self, task: Task) -> RenderableType:
+        return f"{task.completed / task.elapsed:.0f} images/s" if task.completed and task.elapsed else ""
+
 
 def aside(text: str) -> None:
     """A fact on stderr, beside the progress."""
-    _stderr.print(f"  {text}", soft_wrap=True, markup=False)
+    _say(f"  {text}")
 
 
 def result(text: str) -> None:
@@ -80,16 +153,20 @@ def result_json(value: Any) -> None:
 
 def advice(text: str) -> None:
     """Something works, but not as well as it could; on stderr."""
-    _stderr.print(f"warning: {text}", style="yellow", soft_wrap=True, markup=False)
+    _say(f"warning: {text}", "yellow")
 
 
 def error(text: str) -> None:
     """Why it failed, on stderr."""
-    _stderr.print(f"error: {text}", style="bold red", soft_wrap=True, markup=False)
+    _say(f"error: {text}", "bold red")
 
 
 def next_command(*words: str | Path) -> None:
     """The command a user would type next."""
-    _stderr.print(
-        f"next: {shlex.join(str(word) for word in words)}", style="cyan", soft_wrap=True, markup=False
-    )
+    _say(f"next: {shlex.join(str(word) for word in words)}", "cyan")
+
+
+def _say(text: str, style: str = "") -> None:
+    # Segments keep style and length to themselves; as options of print() both would reach the bars too.
+    segment = Segment(strip_control_codes(text), Style.parse(style))
+    _stderr.print(Segments([segment, Segment.line()]), crop=False, end="")

@@ -22,7 +22,7 @@ def command(bundle: Path, variants: tuple[str, ...], as_json: bool) -> None:
         output.result(f"files    {found.files} whole, as the manifest says")
         output.result(_decoder_line(found))
         for check in found.variants:
-            output.result(_variant_line(check))
+            output.result(_variant_line(check, found.decoder.pictures))
     if all(check.skipped for check in found.variants):
         raise MissingPackageError(f"no variant could run here: {found.variants[0].problem}")
     if not found.passed:
@@ -40,12 +40,13 @@ def _decoder_line(found: Verification) -> str:
     )
 
 
-def _variant_line(check: VariantCheck) -> str:
+def _variant_line(check: VariantCheck, pictures: int) -> str:
     if check.skipped:
         return f"{check.variant:<17} skipped: {check.problem}"
     if check.problem is not None:
         return f"{check.variant:<17} FAILED: {check.problem}"
+    fewer = f", {check.pictures} of {pictures} pictures: it is slow" if check.pictures < pictures else ""
     return (
         f"{check.variant:<17} ok in {check.engine}: largest difference {check.largest_difference:.2g} "
-        f"(tolerance {check.tolerance:g}), agreement {100 * (check.agreement or 0):.0f} %"
+        f"(tolerance {check.tolerance:g}), agreement {100 * (check.agreement or 0):.0f} %{fewer}"
     )

@@ -24,11 +24,11 @@ def run_page(name: str, metrics: Mapping[str, Any], description: Mapping[str, An
     return page.render(name, subtitle, _of_run(metrics, description))
 
 
-def bundle_page(manifest: Manifest, run: "Run") -> str:
-    """What ``edgetl export`` wrote, and the run it comes from."""
+def bundle_page(manifest: Manifest, run: "Run | None") -> str:
+    """What ``edgetl export`` wrote, and the run it comes from; a user's own model has none."""
     subtitle = f"Exported {manifest.created} with edgetl {manifest.edgetl}"
-    parts = [sections.variants(manifest), *_of_run(run.metrics, run.description), _of_export(manifest)]
-    return page.render(manifest.name, subtitle, parts)
+    trained = [] if run is None else _of_run(run.metrics, run.description)
+    return page.render(manifest.name, subtitle, [sections.variants(manifest), *trained, _of_export(manifest)])
 
 
 def bench_page(report: BenchReport, manifest: Manifest) -> str:
@@ -94,10 +94,25 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
 
 def _of_export(manifest: Manifest) -> Section:
     known = manifest.provenance
+    model, libraries = known.get("model", {}), known.get("libraries", {})
+    # Nobody but its owner knows which photos a model of one's own has seen.
+    trained, unseen = ("", "") if model else ("train ", " the model was not trained on")
     rows = [
+        ("Model", _listed(model.get("file"), model.get("kind"))),
+        ("Its SHA-256", model.get("sha256")),
+        ("Its own input", model.get("input")),
         ("Input", f"uint8 {manifest.contract.shape}, RGB; normalisation is in the graph"),
-        ("int8 calibrated on", f"{known['calibration']['images']} train photos"),
-        ("Scored on", f"{known['scored']['images']} photos the model was not trained on"),
-        ("Libraries", ", ".join(f"{name} {version}" for name, version in known["libraries"].items())),
+        ("Embedding", "a second output: the features in front of the head" if manifest.embedding else None),
+        ("int8 calibrated on", _counted(known.get("calibration"), f"{trained}photos")),
+        ("Scored on", _counted(known.get("scored"), f"photos{unseen}")),
+        ("Libraries", _listed(*(f"{name} {version}" for name, version in libraries.items()))),
     ]
     return sections.facts("How it was exported", rows)
+
+
+def _counted(photos: Mapping[str, Any] | None, what: str) -> str | None:
+    return f"{photos['images']} {what}" if photos else None
+
+
+def _listed(*words: str | None) -> str | None:
+    return ", ".join(word for word in words if word) or None

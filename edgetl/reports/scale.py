@@ -25,7 +25,7 @@ def ticks(low: float, high: float, *, at_most: int = 6) -> tuple[float, ...]:
     Args:
         low: left or lower end.
         high: above ``low``.
-        at_most: how many there is room for, 2 or more.
+        at_most: how many there is room for, 4 or more: with fewer, none may be round enough.
     """
     least = (high - low) / (at_most - 1)
     power = 10.0 ** math.floor(math.log10(least))

@@ -79,13 +79,10 @@ class Classifier:
         (probabilities, *_) = self.engine.run(pixels[np.newaxis])
         inferred = time.perf_counter()
         row = probabilities[0]
-        best = int(row.argmax())
-        score = float(row[best])
-        threshold = self.manifest.reject_threshold
-        unknown = threshold is not None and score < threshold
+        label, score, unknown = interpret(row, self.manifest)
         ended = time.perf_counter()
         timings = Timings(opened - start, fitted - opened, inferred - fitted, ended - inferred)
-        return Result(contract.labels[best], score, unknown, row, contract.labels, timings)
+        return Result(label, score, unknown, row, contract.labels, timings)
 
     def close(self) -> None:
         """Free the engine."""
@@ -98,6 +95,19 @@ class Classifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def interpret(row: NDArray[np.float32], manifest: Manifest) -> tuple[str, float, bool]:
+    """Post-processing: the label, its score, and whether that is under the reject threshold.
+
+    Args:
+        row: float32 (classes,), the probabilities of one picture.
+        manifest: of the bundle.
+    """
+    best = int(row.argmax())
+    score = float(row[best])
+    threshold = manifest.reject_threshold
+    return manifest.contract.labels[best], score, threshold is not None and score < threshold
 
 
 def load(
@@ -131,8 +141,11 @@ def choose(bundle: Bundle, variant: str | None, engine: str | None) -> tuple[Var
         named = bundle.variant(variant)
         return named, engines.for_format(named.format, engine)
     manifest = bundle.manifest
-    # The pick first; then the others in the order they were exported.
-    candidates = sorted(manifest.variants, key=lambda candidate: candidate.name != manifest.pick)
+    # The pick first; then the others in the order they were exported, last those that failed the gate.
+    candidates = sorted(
+        manifest.variants,
+        key=lambda candidate: (candidate.name != manifest.pick, candidate.refused is not None),
+    )
     if engine is not None:
         able = [candidate for candidate in candidates if candidate.format in engines.get(engine).formats]
         candidates = able or candidates

@@ -1,9 +1,11 @@
 """``edgetl verify``: is this bundle, on this machine, still what was exported?"""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,15 @@ from numpy.typing import NDArray
 from edgetl import images
 from edgetl.bundle import Bundle
 from edgetl.errors import MissingPackageError, ModelError
-from edgetl.manifest import Variant
-from edgetl.runtime import engines
+from edgetl.manifest import Manifest, Variant
+from edgetl.runtime import classifier, engines
+from edgetl.runtime.base import AbstractEngine
+
+_REPLAY_S = 2.5
+"""Seconds of inference that the variants share. A slow one replays fewer pictures, but at least one: a
+self-test that takes long is not run."""
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -36,11 +45,15 @@ class VariantCheck:
     variant: str
     engine: str | None
     """None when no engine for it is installed."""
+    pictures: int
+    """How many of the golden pictures it replayed: fewer than all when it is slow."""
     largest_difference: float | None
     """Of a probability, from what was recorded at export; None when it did not run."""
     tolerance: float
     agreement: float | None
-    """Share of golden pictures, 0 to 1, with the float Keras model's top-1."""
+    """Share of those pictures, 0 to 1, with the float Keras model's top-1."""
+    differs: Literal["engine", "post-processing"] | None
+    """What answers differently from the machine that exported; None when nothing does or it did not run."""
     problem: str | None
     """Why it failed or was skipped, None when it passed."""
     skipped: bool = False
@@ -74,10 +87,10 @@ class Verification:
 
 
 def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Verification:
-    """Check every hash and replay the golden pictures through decoder and engines.
+    """Check every hash and replay the golden pictures through decoder, engines and post-processing.
 
     The engines are given the pixels recorded at export, so that a decoder that differs (another Pillow)
-    and an engine that differs are told apart.
+    and an engine that differs are told apart; post-processing is judged where both are right.
 
     Args:
         bundle: the folder ``edgetl export`` wrote.
@@ -91,44 +104,105 @@ def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Veri
     opened = Bundle.open(bundle)
     manifest = opened.manifest
     chosen = [opened.variant(name) for name in variants] if variants else list(manifest.variants)
-    entries = [*manifest.golden.pictures, manifest.golden.expected]
-    entries += [entry for variant in manifest.variants for entry in variant.files]
-    for entry in entries:
-        opened.read(entry)
+    # Every file is read and hashed once, before the first engine starts.
+    models = {variant.name: opened.model_files(variant) for variant in manifest.variants}
+    pictures = [opened.read(entry) for entry in manifest.golden.pictures]
     expected = opened.expected()
-    recorded = np.asarray(expected["pixels"], np.uint8)
-    decoded = [images.decode(opened.read(entry), manifest.contract) for entry in manifest.golden.pictures]
+    files = len(pictures) + 1 + sum(map(len, models.values()))
+    decoder = _check_decoder(pictures, manifest, expected["pixels"].astype(np.uint8, copy=False))
+    replay = _Replay(manifest, expected, decoder.passed, _REPLAY_S / len(chosen))
+    # Loading a model takes longer than its pictures, mostly outside Python.
+    with ThreadPoolExecutor(min(engines.default_threads(), len(chosen))) as pool:
+        checks = tuple(pool.map(lambda variant: replay.check(variant, models[variant.name]), chosen))
+    return Verification(opened.path, files, decoder, checks)
+
+
+def _check_decoder(
+    pictures: Sequence[bytes], manifest: Manifest, recorded: NDArray[np.uint8]
+) -> DecoderCheck:
+    decoded = (images.decode(picture, manifest.contract) for picture in pictures)
     differences = [
         int(np.abs(now.astype(int) - then).max()) for now, then in zip(decoded, recorded, strict=True)
     ]
-    decoder = DecoderCheck(len(decoded), max(differences, default=0))
-    checks = tuple(_check(opened, variant, recorded, expected) for variant in chosen)
-    return Verification(opened.path, len(entries), decoder, checks)
+    return DecoderCheck(len(pictures), max(differences, default=0))
 
 
-def _check(
-    bundle: Bundle, variant: Variant, pixels: NDArray[np.uint8], expected: dict[str, NDArray[Any]]
-) -> VariantCheck:
-    def result(engine: str | None, problem: str | None, *, skipped: bool = False) -> VariantCheck:
-        return VariantCheck(variant.name, engine, None, variant.tolerance, None, problem, skipped)
+@dataclass(frozen=True, eq=False)
+class _Replay:
+    """Gives a variant the recorded pixels and holds its answers against the recorded ones."""
 
-    try:
-        row = engines.for_format(variant.format)
-    except MissingPackageError as error:
-        return result(None, str(error), skipped=True)
-    try:
-        with engines.start(row, bundle.model_files(variant)) as engine:
-            outputs = engine.run(pixels)[0]
-    except ModelError as error:
-        return result(row.name, str(error))
-    if outputs.shape != expected[variant.name].shape or not np.isfinite(outputs).all():
-        return result(row.name, f"{row.name} gave {outputs.shape} or values that are no numbers")
-    difference = float(np.abs(outputs - expected[variant.name]).max())
-    agreement = float((outputs.argmax(axis=1) == expected["keras"].argmax(axis=1)).mean())
-    problem = None
-    if difference > variant.tolerance:
-        problem = (
-            f"{row.name} {row.version} answers differently here: a probability moved by {difference:.3f}, "
-            f"more than {variant.tolerance:g}; try another engine or version, or another variant"
-        )
-    return VariantCheck(variant.name, row.name, difference, variant.tolerance, agreement, problem)
+    manifest: Manifest
+    expected: Arrays
+    decoder_passed: bool
+    seconds: float
+    """After which no other picture is begun."""
+
+    def check(self, variant: Variant, files: Mapping[str, bytes]) -> VariantCheck:
+        try:
+            row = engines.for_format(variant.format)
+        except MissingPackageError as error:
+            return VariantCheck(
+                variant.name, None, 0, None, variant.tolerance, None, None, str(error), skipped=True
+            )
+
+        def result(
+            problem: str | None,
+            differs: Literal["engine", "post-processing"] | None = "engine",
+            difference: float | None = None,
+            agreement: float | None = None,
+        ) -> VariantCheck:
+            return VariantCheck(
+                variant.name, row.name, count, difference, variant.tolerance, agreement, differs, problem
+            )
+
+        count = 0
+        try:
+            with engines.start(row, files, num_threads=1) as engine:
+                outputs = self._answers(engine)
+        except ModelError as error:
+            return result(str(error))
+        count = len(outputs)
+        recorded, keras = self.expected[variant.name][:count], self.expected["keras"][:count]
+        classes = len(self.manifest.contract.labels)
+        if not outputs.shape == recorded.shape == (count, classes) or not np.isfinite(outputs).all():
+            return result(f"{row.name} gave {outputs.shape} or values that are no numbers")
+        difference = float(np.abs(outputs - recorded).max())
+        agreement = float((outputs.argmax(axis=1) == keras.argmax(axis=1)).mean())
+        if difference > variant.tolerance:
+            problem = (
+                f"{row.name} {row.version} answers differently here: a probability moved by "
+                f"{difference:.3f}, more than {variant.tolerance:g}; try another engine or version, or "
+                "another variant"
+            )
+            return result(problem, "engine", difference, agreement)
+        misread = self._misread(outputs, recorded, variant.tolerance) if self.decoder_passed else None
+        return result(misread, "post-processing" if misread else None, difference, agreement)
+
+    def _answers(self, engine: AbstractEngine) -> NDArray[np.float32]:
+        """Probabilities of the first golden pictures, float32 (n, classes), n at least 1."""
+        pixels, start = self.expected["pixels"], time.perf_counter()
+        rows: list[NDArray[np.float32]] = []
+        while len(rows) < len(pixels) and (not rows or time.perf_counter() - start < self.seconds):
+            rows.append(engine.run(pixels[len(rows) : len(rows) + 1])[0])
+        return np.concatenate(rows)
+
+    def _misread(
+        self, outputs: NDArray[np.float32], recorded: NDArray[np.float32], tolerance: float
+    ) -> str | None:
+        """What post-processing makes of right answers, where that is not what was recorded."""
+        labels, threshold = self.manifest.contract.labels, self.manifest.reject_threshold
+        for entry, now, then in zip(self.manifest.golden.pictures, outputs, recorded, strict=False):
+            label, score, unknown = classifier.interpret(now, self.manifest)
+            best = float(then.max())
+            # Probabilities that moved within the tolerance may swap places, or cross the threshold.
+            allowed = [labels[place] for place in np.flatnonzero(then >= best - 2 * tolerance)]
+            right = label in allowed and abs(score - best) <= tolerance
+            if right and threshold is not None and abs(best - threshold) > tolerance:
+                right = unknown == (best < threshold)
+            if not right:
+                return (
+                    f"{entry.path} becomes {label!r} with {score:.3f}{', unknown' * unknown}, and was "
+                    f"{labels[int(then.argmax())]!r} with {best:.3f}, though decoder and engine are right: "
+                    f"install edgetl {self.manifest.edgetl}, which exported"
+                )
+        return None

@@ -85,9 +85,7 @@ def read(data: str | Path) -> Dataset:
             one, or a label in val or test that train does not have.
     """
     source = Path(data)
-    if not source.exists():
-        raise DatasetError(f"{source} does not exist: give a folder of photos or a CSV file")
-    rows = _rows_of_csv(source) if source.is_file() else _rows_of_folder(source)
+    rows = find(source)
     root = source.parent if source.is_file() else source
     labels = tuple(sorted({label for _, label, _ in rows}))
     hashes = hash_all([path for path, _, _ in rows])
@@ -109,10 +107,23 @@ def read(data: str | Path) -> Dataset:
     return dataset
 
 
-_Row = tuple[Path, str, str | None]
+Row = tuple[Path, str, str | None]
+"""A photo, its label and its split, None where the data does not say."""
 
 
-def _rows_of_folder(folder: Path) -> list[_Row]:
+def find(data: str | Path) -> list[Row]:
+    """The photos of a folder or CSV file with their labels, as :func:`read` finds them.
+
+    Raises:
+        DatasetError: nothing there, or a class without pictures.
+    """
+    source = Path(data)
+    if not source.exists():
+        raise DatasetError(f"{source} does not exist: give a folder of photos or a CSV file")
+    return _rows_of_csv(source) if source.is_file() else _rows_of_folder(source)
+
+
+def _rows_of_folder(folder: Path) -> list[Row]:
     children = _subfolders(folder)
     if children and {child.name.lower() for child in children} <= set(_SPLIT_FOLDERS):
         if not any(child.name.lower() == "train" for child in children):
@@ -142,7 +153,7 @@ def _rows_of_classes(folder: Path) -> list[tuple[Path, str]]:
     return rows
 
 
-def _rows_of_csv(file: Path) -> list[_Row]:
+def _rows_of_csv(file: Path) -> list[Row]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
@@ -155,7 +166,7 @@ def _rows_of_csv(file: Path) -> list[_Row]:
         raise DatasetError(f"{file} is no CSV file in UTF-8: {error}") from error
 
 
-def _row_of_line(file: Path, number: int, line: dict[str, str | None]) -> _Row:
+def _row_of_line(file: Path, number: int, line: dict[str, str | None]) -> Row:
     values = {name: (line.get(name) or "").strip() for name in ("path", "label", "split")}
     where = f"{file}, line {number}"
     if not values["path"] or not values["label"]:
@@ -228,7 +239,7 @@ def _check_classes(source: Path, labels: tuple[str, ...]) -> None:
         raise DatasetError(f"{source} has only one class, {labels[0]!r}: a classifier needs two or more")
 
 
-def _check_labels(rows: Sequence[_Row]) -> None:
+def _check_labels(rows: Sequence[Row]) -> None:
     known = {label for _, label, split in rows if split == "train"}
     for path, label, split in rows:
         if split and label not in known:

@@ -1,6 +1,7 @@
 """A run becomes a bundle: every file scored, whole or absent, and refused before the slow work."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import edgetl
 from edgetl import images, isolated
 from edgetl.bundle import Bundle
 from edgetl.converters import calibration, export, verification
+from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.export import Exported
 from edgetl.errors import GateError, RunError, UsageError, WriteError
 from edgetl.progress import SILENT
@@ -36,7 +38,7 @@ def test_every_variant_answers_like_the_trained_model(solar_export: Exported) ->
         assert row.variant.score is not None
         assert row.variant.score.images == 60
         assert row.variant.score.drop.value <= 1.0, export.describe(row)
-        assert row.variant.score.agreement >= 0.97, export.describe(row)
+        assert row.variant.score.agreement >= 0.95, export.describe(row)
 
 
 def test_float_variants_give_the_trained_models_probabilities(solar_export: Exported) -> None:
@@ -131,7 +133,13 @@ def test_a_variant_that_got_worse_is_left_out_and_the_others_are_kept(
         return replace(found, drop=replace(found.drop, value=7.5)) if worse else found
 
     monkeypatch.setattr(verification, "score", score)
-    exported = edgetl.export(solar_run.path, formats="onnx", out=tmp_path / "b.edgetl", calibration_images=10)
+    exported = edgetl.export(
+        solar_run.path,
+        formats="onnx",
+        precisions="float32,int8",
+        out=tmp_path / "b.edgetl",
+        calibration_images=10,
+    )
     assert [row.reason for row in exported.failed] == ["onnx-int8 loses 7.5 points, more than --max-drop 1"]
     assert [variant.name for variant in exported.bundle.manifest.variants] == ["onnx-float32"]
     assert not (tmp_path / "b.edgetl" / "onnx-int8").exists()
@@ -152,8 +160,10 @@ def test_a_variant_that_got_worse_is_left_out_and_the_others_are_kept(
     [
         ({"formats": "tflit"}, "did you mean tflite"),
         ({"formats": "onnx", "precisions": "int4"}, "precision 'int4' is not offered for onnx"),
-        ({"calibration_images": 0}, "calibration images are 1 or more"),
-        ({"max_drop": -1.0}, "--max-drop is 0 or more"),
+        ({"precisions": "auto,int8"}, "precision 'auto' begins with int8: leave int8 out"),
+        ({"calibration_images": 0}, "--calibration-images 0 is too few"),
+        ({"max_drop": -1.0}, "--max-drop -1 and --min-agreement 0.9 do not go"),
+        ({"options": ModelOptions(outputs="logits")}, "these flags are for a model of your own"),
     ],
 )
 def test_refuses_options_before_the_slow_work(
@@ -189,7 +199,8 @@ def test_photos_that_moved_are_found_with_data_and_changed_ones_refused(
 
 
 def test_ctrl_c_in_the_middle_of_an_export_leaves_nothing(solar_run: Run, tmp_path: Path) -> None:
-    out = tmp_path / "b.edgetl"
+    out, scratch = tmp_path / "b.edgetl", tmp_path / "scratch"
+    scratch.mkdir()
     process = subprocess.Popen(
         [
             sys.executable,
@@ -205,25 +216,36 @@ def test_ctrl_c_in_the_middle_of_an_export_leaves_nothing(solar_run: Run, tmp_pa
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
-    until = time.monotonic() + 60
-    while not list(tmp_path.glob(".b.edgetl.tmp-*/tflite-float32")) and time.monotonic() < until:
-        time.sleep(0.05)
+    assert process.stderr is not None
+    until = next(line for line in process.stderr if "decode test photos" in line)
+    assert until
+    time.sleep(1)  # it is now in the child processes that write graphs and ask the model
     process.send_signal(2)
+    start = time.monotonic()
     _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - start < 10, "it waited for its children to finish"
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+    assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("form", ["tflite", "onnx", "openvino"])
+def test_a_disk_that_is_too_small_is_refused_before_the_slow_work(solar_run: Run, small_disk: Path) -> None:
+    with pytest.raises(WriteError, match="free some space, or choose another --out"):
+        edgetl.export(solar_run.path, precisions="float32", out=small_disk / "b.edgetl")
+    assert list(small_disk.iterdir()) == []
+
+
 def test_a_disk_that_fills_up_leaves_nothing_half_written(
-    solar_run: Run, small_disk: Path, form: str
+    solar_run: Run, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(export, "_check_space", lambda *_: None)
     out = small_disk / "b.edgetl"
     with pytest.raises(WriteError) as caught:
-        edgetl.export(solar_run.path, formats=form, precisions="float32", out=out)
-    assert f"{out}/{form}-float32/model" in str(caught.value)
+        edgetl.export(solar_run.path, formats="onnx", precisions="float32", out=out)
+    assert f"{out}/onnx-float32/model.onnx" in str(caught.value)
     assert "the disk is full: free some space or choose another --out" in str(caught.value)
     assert list(small_disk.iterdir()) == []
 

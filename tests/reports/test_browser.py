@@ -43,6 +43,21 @@ addEventListener("load", () => {
 });
 </script>
 """
+MARKERS = """
+<script>
+addEventListener("load", () => {
+  const boxes = [...document.querySelectorAll(".disc")].map(element => element.getBoundingClientRect());
+  const chart = document.querySelector("svg").getBoundingClientRect();
+  const lefts = boxes.map(box => box.left - chart.left);
+  const gaps = boxes.flatMap((a, i) => boxes.slice(i + 1).map(b => Math.max(
+    Math.abs(a.x - b.x) - a.width, Math.abs(a.y - b.y) - a.height)));
+  parent.document.body.dataset.probe = JSON.stringify({
+    count: boxes.length, gap: Math.min(...gaps), left: Math.min(...lefts),
+    right: chart.right - Math.max(...boxes.map(box => box.right)),
+  });
+});
+</script>
+"""
 FRAME = """<!DOCTYPE html>
 <meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <body><iframe width="{width}" height="900" style="border: 0" srcdoc="{page}"></iframe></body>
@@ -75,6 +90,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sections.accuracy(two, counts(2), split="test"),
             sections.confusion(two, counts(2), split="test"),
             sections.variants(make.manifest(), latencies=latencies, machine=make.PI.label),
+            sections.variants(make.full_manifest()),
             sections.bench(report),
             sections.pictures("Wrong answers", wrong),
             sections.facts("Provenance", [("Dataset fingerprint", "f3" * 32)]),
@@ -100,12 +116,14 @@ def browse(folder: Path, *arguments: str, width: int, dark: bool) -> subprocess.
     )
 
 
-def probe(report_page: Path, folder: Path, *, width: int, dark: bool) -> tuple[dict[str, Any], str]:
+def probe(
+    report_page: Path, folder: Path, *, width: int, dark: bool, script: str = PROBE
+) -> tuple[dict[str, Any], str]:
     """What the browser says of the page, and what it wrote on its console."""
     html = report_page.read_text("utf-8")
     allowed, changes = re.subn(r'<meta content="default-src[^>]*>', "", html)
     assert changes == 1
-    probed = allowed.replace("</body>", f"{PROBE}</body>")
+    probed = allowed.replace("</body>", f"{script}</body>")
     copy = folder / "probe.html"
     copy.write_text(FRAME.format(width=width, page=escape(probed)), "utf-8")
     ended = browse(folder, "--dump-dom", copy.as_uri(), width=width + 100, dark=dark)
@@ -134,3 +152,16 @@ def test_the_page_itself_breaks_no_rule_of_its_own(report_page: Path, tmp_path: 
         assert image.size == (WIDE, 1000)
         # Blank paper has one colour; the page has ink, the accent and its tints.
         assert len(image.convert("RGB").getcolors(maxcolors=1 << 24) or []) > 50
+
+
+@pytest.mark.parametrize(("width", "shown"), [(NARROW, 7), (NARROW, 14), (WIDE, 14)])
+def test_no_marker_of_the_chart_covers_another_or_the_scale(tmp_path: Path, width: int, shown: int) -> None:
+    manifest = make.manifest() if shown == 7 else make.full_manifest()
+    html = page.render("insects", "in a test", [sections.variants(manifest)])
+    place = tmp_path / "report.html"
+    place.write_text(html, "utf-8")
+    found, _ = probe(place, tmp_path, width=width, dark=False, script=MARKERS)
+    assert found["count"] == shown
+    assert found["gap"] > 0
+    assert found["left"] > 0
+    assert found["right"] > -1

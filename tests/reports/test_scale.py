@@ -12,7 +12,7 @@ lows = st.floats(min_value=-1e6, max_value=1e6)
 lengths = st.floats(min_value=1e-3, max_value=1e6)
 
 
-@given(lows, lengths, st.integers(min_value=3, max_value=12))
+@given(lows, lengths, st.integers(min_value=4, max_value=12))
 def test_ticks_are_few_even_and_on_the_axis(low: float, length: float, at_most: int) -> None:
     high = low + length
     found = ticks(low, high, at_most=at_most)

@@ -1,5 +1,7 @@
 """What every section says."""
 
+import itertools
+import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +10,7 @@ import bench_reports as make
 import numpy as np
 import pytest
 
-from edgetl.reports import page, sections
+from edgetl.reports import page, pages, sections
 
 LABELS = ("ants", "bees")
 MATRIX = ((66, 4), (6, 77))
@@ -122,6 +124,64 @@ def test_markers_of_equal_size_stand_side_by_side() -> None:
     html = sections.variants(make.manifest(dict.fromkeys(("tflite-int8", "onnx-int8"), 4_000_000))).html
     assert 'cx="-12.5"' in html
     assert 'cx="12.5"' in html
+
+
+def test_every_marker_keeps_its_distance_and_none_leaves_the_chart() -> None:
+    sizes = {f"onnx-{number}": 4_000_000 + 1000 * number for number in range(14)}
+    html = sections.variants(make.manifest(sizes, pick="onnx-3")).html
+    places = [float(beside) for beside in re.findall(r'<circle cx="([-\d.]+)"[^>]*class="disc"', html)]
+    # At the narrowest width; 88 % of it is where the largest stands.
+    assert len(places) == 14
+    assert all(b - a >= 22 for a, b in itertools.pairwise(places))
+    assert max(places) + 0.88 * 640 <= 640
+
+
+def test_what_the_export_found_out_is_shown() -> None:
+    html = sections.variants(make.full_manifest()).html
+    for said in (
+        ">99.8 %</td>",
+        ">281 ms</td>",
+        "median on PC: Intel Xeon Processor at 2.1 GHz, the machine that exported",
+        "int8: share of the multiply-accumulates",
+        "<small>every layer; averaged ranges, 3 of 52 layers in float</small>",
+    ):
+        assert said in html
+
+
+def test_a_refused_variant_has_words_a_shape_and_its_reason() -> None:
+    html = sections.variants(make.full_manifest()).html
+    assert html.count("<small><strong>failed the gate</strong></small>") == 1
+    assert html.count("<rect") == 1
+    assert "Square: failed the gate." in html
+    assert 'class="badge refused">9<' in html
+    assert "<li>onnx-dynamic loses 1.3 points, more than --max-drop 1</li>" in html
+    plain = sections.variants(make.manifest()).html
+    assert "gate" not in plain
+    assert "<rect" not in plain
+
+
+def test_latencies_too_different_for_discs_stay_in_the_table() -> None:
+    manifest = make.full_manifest()
+    assert 'class="bubble"' not in sections.variants(manifest).html
+    alike = {variant.name: 0.004 + 0.001 * number for number, variant in enumerate(manifest.variants)}
+    html = sections.variants(manifest, latencies=alike, machine="Pi 4").html
+    assert html.count('class="bubble"') == 14
+    assert "281 ms" not in html
+    assert "Xeon" not in html
+
+
+def test_the_page_of_a_users_own_model_has_no_training() -> None:
+    html = pages.bundle_page(make.full_manifest(), None)
+    for said in ("birds.keras, keras", "ab" * 32, "float32 (n, 96, 128, 3)", "200 photos", "a second output"):
+        assert said in html
+    assert "How it was trained" not in html
+    assert "not trained on" not in html
+
+
+def test_a_page_needs_no_provenance() -> None:
+    html = pages.bundle_page(make.manifest(), None)
+    assert "How it was exported" in html
+    assert "Libraries" not in html
 
 
 def test_bench_shows_figures_machine_command_and_advice() -> None:

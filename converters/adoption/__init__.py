@@ -1,0 +1,1 @@
+"""Users' own models, rewritten so that they take pixels and give probabilities."""

@@ -1,0 +1,1 @@
+"""What is really inside a model file, whatever it is called and whoever wrote it."""

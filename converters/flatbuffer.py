@@ -1,0 +1,126 @@
+"""Read and change the FlatBuffer of a ``.tflite`` file. Needs ai-edge-litert alone."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+from numpy.typing import NDArray
+
+from edgetl.converters.request import NO_HEAD
+from edgetl.errors import ConversionError
+
+SIGNATURE = "serving_default"
+"""By which tools find the ends of a model by name."""
+
+Op = schema.BuiltinOperator
+WEIGHTED = (Op.CONV_2D, Op.DEPTHWISE_CONV_2D, Op.FULLY_CONNECTED)
+"""Layers with a kernel, whose places are what ``Recipe.float_layers`` counts."""
+
+
+def read(data: bytes) -> schema.ModelT:
+    """The model as objects that can be changed."""
+    return flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+
+
+def write(model: schema.ModelT) -> bytes:
+    """The inverse of :func:`read`."""
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def graph(model: schema.ModelT) -> schema.SubGraphT:
+    """The only subgraph of a classifier."""
+    (only,) = model.subgraphs
+    return only
+
+
+def kind(model: schema.ModelT, operator: schema.OperatorT) -> int:
+    """Which ``BuiltinOperator`` it is."""
+    return int(
+        flatbuffer_utils.get_builtin_code_from_operator_code(model.operatorCodes[operator.opcodeIndex])
+    )
+
+
+def of_kind(model: schema.ModelT, kinds: Sequence[int]) -> list[schema.OperatorT]:
+    """The operators of these kinds, in the order of the graph."""
+    return [operator for operator in graph(model).operators if kind(model, operator) in kinds]
+
+
+def values(model: schema.ModelT, index: int) -> NDArray[np.float32] | None:
+    """A float32 constant's values in its shape, or None when it is no such constant."""
+    tensor = graph(model).tensors[index]
+    content = model.buffers[tensor.buffer].data
+    if content is None or len(content) == 0 or tensor.type != schema.TensorType.FLOAT32:
+        return None
+    return np.frombuffer(bytes(content), np.float32).reshape(tensor.shape)
+
+
+def replace_values(model: schema.ModelT, index: int, new: NDArray[np.generic]) -> None:
+    """Give a constant tensor other values of the same type and shape."""
+    tensor = graph(model).tensors[index]
+    if sum(other.buffer == tensor.buffer for other in graph(model).tensors) > 1:
+        # Tensors of equal content share a buffer; what changes gets one of its own.
+        model.buffers.append(schema.BufferT())
+        tensor.buffer = len(model.buffers) - 1
+    model.buffers[tensor.buffer].data = np.frombuffer(np.ascontiguousarray(new).tobytes(), np.uint8)
+
+
+def operator_code(model: schema.ModelT, wanted: int, *, version: int) -> int:
+    """The place of an operator's code in the model's table, which gets it when it has none."""
+    for place, code in enumerate(model.operatorCodes):
+        if flatbuffer_utils.get_builtin_code_from_operator_code(code) == wanted:
+            return place
+    code = schema.OperatorCodeT()
+    code.builtinCode, code.deprecatedBuiltinCode, code.version = wanted, min(wanted, 127), version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def set_signature(model: schema.ModelT, key: str, inputs: dict[str, int], outputs: dict[str, int]) -> None:
+    """Name the tensors and make them reachable by one signature, which replaces all others."""
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = key.encode(), 0
+    signature.inputs, signature.outputs = (
+        [_named(model, name, index) for name, index in group.items()] for group in (inputs, outputs)
+    )
+    model.signatureDefs = [signature]
+
+
+def _named(model: schema.ModelT, name: str, index: int) -> schema.TensorMapT:
+    graph(model).tensors[index].name = name.encode()
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name.encode(), index
+    return entry
+
+
+def head(model: schema.ModelT) -> schema.OperatorT | None:
+    """The matrix product in front of the softmax; None when there is none, or one without a bias."""
+    found = of_kind(model, [Op.FULLY_CONNECTED, Op.SOFTMAX])
+    if len(found) < 2 or [kind(model, operator) for operator in found[-2:]] != [
+        Op.FULLY_CONNECTED,
+        Op.SOFTMAX,
+    ]:
+        return None
+    last = found[-2]
+    if len(last.inputs) < 3 or int(last.inputs[2]) < 0:
+        return None
+    return last
+
+
+def name_ends(model: schema.ModelT, *, embedding: bool) -> None:
+    """Name input and outputs as every edgetl model does.
+
+    Raises:
+        ConversionError: an embedding is asked for and there is no head that reads one.
+    """
+    only = graph(model)
+    softmax = bool(of_kind(model, [Op.SOFTMAX]))
+    outputs = {"probabilities" if softmax else "embedding": int(only.outputs[0])}
+    if embedding and softmax:
+        last = head(model)
+        if last is None:
+            raise ConversionError(NO_HEAD)
+        outputs["embedding"] = int(last.inputs[0])
+        only.outputs = list(outputs.values())
+    # The quantizer calibrates through a signature, and a frozen function has none.
+    set_signature(model, SIGNATURE, {"pixels": int(only.inputs[0])}, outputs)

@@ -1,0 +1,125 @@
+"""Read and change an OpenVINO model."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from edgetl.converters.request import NO_HEAD, HeadWeights
+from edgetl.errors import ConversionError
+
+WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")
+"""Layers with a kernel, whose places are what ``Recipe.float_layers`` counts."""
+
+
+def tidy(model: openvino.Model, *, embedding: bool) -> None:
+    """Name input and outputs as every edgetl model does.
+
+    Raises:
+        ConversionError: an embedding is asked for and there is no head that reads one.
+    """
+    softmax = any(op.get_type_name() == "Softmax" for op in model.get_ops())
+    model.input(0).get_tensor().set_names({"pixels"})
+    model.output(0).get_tensor().set_names({"probabilities" if softmax else "embedding"})
+    if embedding and softmax:
+        head = find_head(model)
+        if head is None:
+            raise ConversionError(NO_HEAD)
+        features = head[0].input_value(0)
+        features.get_tensor().set_names({"embedding"})
+        model.add_outputs(features)
+
+
+def find_head(model: openvino.Model) -> tuple[openvino.Node, openvino.Node] | None:
+    """The matrix product and the addition in front of the softmax, or None when it has other layers."""
+    tops = [op for op in model.get_ordered_ops() if op.get_type_name() == "Softmax"]
+    if not tops:
+        return None
+    add = tops[-1].input_value(0).get_node()
+    if add.get_type_name() != "Add":
+        return None
+    product = add.input_value(0).get_node()
+    ends = (product.input_value(1).get_node(), add.input_value(1).get_node())
+    if product.get_type_name() != "MatMul" or any(end.get_type_name() != "Constant" for end in ends):
+        return None
+    return product, add
+
+
+def head_weights(head: tuple[openvino.Node, openvino.Node]) -> HeadWeights:
+    """The values of the head."""
+    product, add = head
+    kernel = np.array(product.input_value(1).get_node().get_data(), np.float32)
+    transposed = product.get_attributes()["transpose_b"]
+    bias = np.array(add.input_value(1).get_node().get_data(), np.float32).reshape(-1)
+    return HeadWeights(kernel.T if transposed else kernel, bias)
+
+
+def set_head(head: tuple[openvino.Node, openvino.Node], weights: HeadWeights) -> None:
+    """Give the head other values."""
+    product, add = head
+    transposed = product.get_attributes()["transpose_b"]
+    _replace(product, weights.kernel.T if transposed else weights.kernel)
+    _replace(add, weights.bias[np.newaxis])
+
+
+def weighted(model: openvino.Model) -> list[openvino.Node]:
+    """The layers with a kernel, in the order of the graph."""
+    return [op for op in model.get_ordered_ops() if op.get_type_name() in WEIGHTED]
+
+
+def kernels(model: openvino.Model) -> Iterator[tuple[openvino.Node, NDArray[np.float32]]]:
+    """The convolutions and their kernels, float32 (out, in / groups, height, width)."""
+    for op in model.get_ordered_ops():
+        source = op.input_value(1).get_node() if op.get_type_name() in WEIGHTED[:2] else None
+        if source is not None and source.get_type_name() == "Constant":
+            values = np.array(source.get_data(), np.float32)
+            yield op, values.reshape(-1, *values.shape[-3:])
+
+
+def set_kernel(op: openvino.Node, kernel: NDArray[np.float32], shift: NDArray[np.float32]) -> bool:
+    """Give a convolution another kernel and shift the bias that is added behind it; whether it has one."""
+    (output,) = op.outputs()
+    readers = [target.get_node() for target in output.get_target_inputs()]
+    if len(readers) != 1 or readers[0].get_type_name() != "Add":
+        return False
+    constant = readers[0].input_value(1).get_node()
+    if constant.get_type_name() != "Constant":
+        return False
+    bias = np.array(constant.get_data(), np.float32)
+    if bias.size != len(shift):
+        return False
+    _replace(op, kernel.reshape(list(op.input_value(1).get_shape())))
+    _replace(readers[0], bias + shift.reshape(bias.shape))
+    return True
+
+
+def head_share(model: openvino.Model, head: tuple[openvino.Node, openvino.Node]) -> float:
+    """How much of the model's work the head is: its weights, each used once, among all uses of weights."""
+    uses = 0
+    for layer in weighted(model):
+        kernel, out = (list(end.get_shape()) for end in (layer.input_value(1), layer.output(0)))
+        uses += int(np.prod(kernel)) * int(np.prod(out[2:] if len(out) == 4 else 1))
+    return float(np.prod(list(head[0].input_value(1).get_shape()))) / max(uses, 1)
+
+
+def contents(model: openvino.Model, *, halve: bool = False) -> dict[str, bytes]:
+    """The bytes of ``model.xml`` and ``model.bin``.
+
+    Args:
+        model: to write.
+        halve: store float32 constants as float16.
+    """
+    # OpenVINO does not say that a disk is full, so it writes to a scratch folder and edgetl writes on.
+    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
+        place = Path(scratch) / "model.xml"
+        openvino.save_model(model, place, compress_to_fp16=halve)
+        return {name: (Path(scratch) / name).read_bytes() for name in ("model.xml", "model.bin")}
+
+
+def _replace(node: openvino.Node, values: NDArray[np.float32]) -> None:
+    """Give a node another constant as its second input."""
+    constant = openvino.opset13.constant(np.ascontiguousarray(values), dtype=np.float32)
+    node.input(1).replace_source_output(constant.output(0))

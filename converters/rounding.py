@@ -1,0 +1,190 @@
+"""Round weights to int8 so that what a layer says changes least, not so that each weight changes least.
+
+Rounding each weight to the nearest step is best only for inputs without correlation. Neighbouring pixels and
+channels are correlated, and inputs have a mean: so one weight's error is made good by those that are
+still to be rounded. This is GPTQ (Frantar, Ashkboos, Hoefler and Alistarh, ICLR 2023; for convolutions in
+Frantar and Alistarh, Optimal Brain Compression, NeurIPS 2022), one scale for each output channel. What mean
+error is left goes into the bias (Nagel et al., ICCV 2019). The graph stays float: its weights now lie on
+the steps that every quantizer then finds, so this costs nothing on the board.
+"""
+
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from edgetl.converters import onnx_edit
+from edgetl.converters.results import Layer
+from edgetl.errors import ConversionError
+from edgetl.files import write_arrays
+from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
+
+Floats = NDArray[np.float64]
+
+PICTURES = 32
+_POSITIONS = 128
+"""Places of a feature map that are looked at in each picture, evenly spread."""
+_BLOCK = 64
+_LARGEST = 127
+_DAMPING = 0.01
+"""Share of the mean input power that is added to each input, as GPTQ's authors do."""
+
+
+def write(graph: Path, pictures: Path, out: Path) -> None:
+    """Round every convolution of a float graph; called in a child process.
+
+    Args:
+        graph: float ``.onnx`` graph that takes ``pixels``.
+        pictures: ``.npy``, uint8 (n, height, width, 3), train pictures.
+        out: ``.npz`` to write, read back by ``request.read_layers``.
+    """
+    model = onnx.load(graph)
+    pixels = np.load(pictures, mmap_mode="r")[:PICTURES]
+    convolutions = {
+        place: node for place, node in enumerate(onnx_edit.weighted(model)) if node.op_type == "Conv"
+    }
+    arrays: dict[str, NDArray[np.float32]] = {}
+    for place, (mean, power) in _statistics(model, convolutions, pixels).items():
+        kernel = onnx_edit.constant(model, convolutions[place].input[1])
+        groups = len(mean)
+        rounded = round_kernel(kernel.astype(np.float64), power)
+        change = (rounded - kernel).reshape(groups, len(kernel) // groups, -1)
+        shift = -(change @ mean[..., np.newaxis]).reshape(-1)
+        arrays |= {f"before_{place}": kernel, f"kernel_{place}": rounded.astype(np.float32)}
+        arrays[f"shift_{place}"] = shift.astype(np.float32)
+    write_arrays(out, **arrays)
+
+
+def place_of(kernel: NDArray[np.float32], layers: Mapping[int, Layer]) -> int | None:
+    """Which layer a kernel of another format is, by its values; None when it is none of them.
+
+    Args:
+        kernel: float32 (out, in / groups, height, width).
+        layers: as ``request.read_layers`` gives them.
+    """
+    for place, layer in layers.items():
+        if layer.before.shape == kernel.shape and np.allclose(layer.before, kernel, rtol=1e-3, atol=1e-5):
+            return place
+    return None
+
+
+def check_found(wanted: Set[int], found: Set[int | None], format_: str) -> None:
+    """See that layers that are to stay in float are there.
+
+    Raises:
+        ConversionError: one is not.
+    """
+    missing = sorted(wanted - found)
+    if missing:
+        raise ConversionError(
+            f"the {format_} graph does not have the layers {', '.join(map(str, missing))} of the ONNX graph, "
+            "which were to stay in float: choose another rung or format"
+        )
+
+
+def round_kernel(kernel: Floats, power: Floats) -> Floats:
+    """Round a kernel to its int8 steps.
+
+    Args:
+        kernel: float64 (out, in / groups, height, width).
+        power: float64 (groups, k, k) with k = in / groups * height * width: the mean product of each two
+            inputs of the kernel.
+
+    Returns:
+        float64 of the kernel's shape; each value is a whole number, -127 to 127, of steps, and the
+        largest of each output channel stays at 127 steps.
+    """
+    groups, count, _ = power.shape
+    rows = kernel.reshape(groups, len(kernel) // groups, count)
+    step = np.abs(rows).max(axis=2) / _LARGEST
+    step[step == 0] = 1.0
+    mean = np.einsum("gii->g", power)[:, np.newaxis, np.newaxis] / count
+    damped = power + (_DAMPING * mean + 1e-9) * np.eye(count)
+    factor = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
+    rest, result = rows.copy(), np.empty_like(rows)
+    # The largest weight sets the steps: if it moved, a quantizer would choose others.
+    largest = np.abs(rows).argmax(axis=2)
+    for start in range(0, count, _BLOCK):
+        end = min(start + _BLOCK, count)
+        errors = np.empty((*rows.shape[:2], end - start))
+        for place in range(start, end):
+            wanted = np.where(largest == place, rows[..., place], rest[..., place])
+            rounded = np.clip(np.round(wanted / step), -_LARGEST, _LARGEST) * step
+            result[..., place] = rounded
+            error = (rest[..., place] - rounded) / factor[:, np.newaxis, place, place]
+            rest[..., place:end] -= error[..., np.newaxis] * factor[:, np.newaxis, place, place:end]
+            errors[..., place - start] = error
+        # What lies behind the block hears of all its errors at once, in one matrix product.
+        rest[..., end:] -= errors @ factor[:, start:end, end:]
+    return result.reshape(kernel.shape)
+
+
+def _statistics(
+    model: onnx.ModelProto, nodes: Mapping[int, onnx.NodeProto], pixels: NDArray[np.uint8]
+) -> dict[int, tuple[Floats, Floats]]:
+    """For each convolution the mean of its inputs, (groups, k), and of their products, (groups, k, k)."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(model)
+    names = list(dict.fromkeys(node.input[0] for node in nodes.values()))
+    del extended.graph.output[1:]
+    extended.graph.output.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names
+    )
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    sums: dict[int, tuple[Any, Any]] = {}
+    counts = dict.fromkeys(nodes, 0)
+    with OnnxRuntimeEngine({"model.onnx": extended.SerializeToString()}, num_threads=1) as engine:
+        for picture in pixels:
+            values = dict(zip(names, engine.run(np.array(picture[np.newaxis]))[1:], strict=True))
+            for place, node in nodes.items():
+                patches = _patches(values[node.input[0]][0], node, shapes[node.input[1]])
+                mean, power = sums.get(place, (0.0, 0.0))
+                # Batched matrix products run in BLAS; the same sum by einsum takes ten times as long.
+                sums[place] = (mean + patches.sum(axis=1), power + patches.transpose(0, 2, 1) @ patches)
+                counts[place] += patches.shape[1]
+    return {
+        place: (
+            np.asarray(mean, np.float64) / counts[place],
+            np.asarray(power, np.float64) / counts[place],
+        )
+        for place, (mean, power) in sums.items()
+    }
+
+
+def _patches(
+    image: NDArray[np.float32], node: onnx.NodeProto, kernel: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """What a kernel reads of one feature map (channels, h, w): (groups, n, in / groups * kh * kw)."""
+    options = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    height, width = kernel[2:]
+    top, left, bottom, right = options.get("pads") or _same(options, image.shape, (height, width))
+    padded = np.pad(image, ((0, 0), (top, bottom), (left, right)))
+    down, across = options.get("dilations", (1, 1))
+    reach = ((height - 1) * down + 1, (width - 1) * across + 1)
+    windows = sliding_window_view(padded, reach, axis=(1, 2))[..., ::down, ::across]
+    stride = options.get("strides", (1, 1))
+    windows = windows[:, :: stride[0], :: stride[1]]
+    channels, rows, columns = windows.shape[:3]
+    chosen = np.linspace(0, rows * columns - 1, min(_POSITIONS, rows * columns)).astype(int)
+    groups = int(options.get("group", 1))
+    picked = windows[:, chosen // columns, chosen % columns]
+    picked = picked.reshape(groups, channels // groups, len(chosen), height * width)
+    return picked.transpose(0, 2, 1, 3).reshape(groups, len(chosen), -1)
+
+
+def _same(options: dict[str, Any], shape: tuple[int, ...], kernel: tuple[int, int]) -> list[int]:
+    """The padding behind ``auto_pad``."""
+    rule = options.get("auto_pad", b"NOTSET")
+    if rule not in (b"SAME_UPPER", b"SAME_LOWER"):
+        return [0, 0, 0, 0]
+    before, after = [], []
+    for size, reach, stride in zip(shape[1:], kernel, options.get("strides", (1, 1)), strict=True):
+        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+        small, large = total // 2, total - total // 2
+        before.append(small if rule == b"SAME_UPPER" else large)
+        after.append(large if rule == b"SAME_UPPER" else small)
+    return [*before, *after]

@@ -1,0 +1,210 @@
+"""``verify`` replays pictures through decoder, engine and post-processing, and says which of them differs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import support
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import edgetl
+from edgetl import images
+from edgetl.bundle import Bundle
+from edgetl.cli.verify import _variant_line
+from edgetl.contract import Contract
+from edgetl.errors import DamagedBundleError
+from edgetl.manifest import Manifest
+from edgetl.runtime import classifier, engines, fake, verify
+from edgetl.runtime.base import Outputs
+from edgetl.runtime.engines import EngineRow
+
+VARIANTS = ("fake-float32", "fake-int8")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """Of two variants, which answer ant 0.2, bee 0.7, cat 0.1 to each of three pictures."""
+    return support.write_fake_bundle(tmp_path / "insects.edgetl", variants=VARIANTS, reject_threshold=0.5)
+
+
+@pytest.mark.parametrize("engine", ["litert", "onnxruntime", "openvino"])
+def test_every_engine_answers_as_recorded(
+    colour_bundle: Path, engine: str, needs: Callable[[str], EngineRow]
+) -> None:
+    formats = needs(engine).formats
+    names = [v.name for v in Bundle.open(colour_bundle).manifest.variants if v.format in formats]
+    found = edgetl.verify(colour_bundle, variants=names)
+    assert found.passed
+    assert [check.variant for check in found.variants] == names
+    for check in found.variants:
+        assert check.pictures == 3
+        assert check.differs is None
+        assert check.largest_difference is not None
+        assert check.largest_difference <= check.tolerance == 0.02
+
+
+def test_a_bundle_of_every_format_is_replayed_side_by_side(colour_bundle: Path) -> None:
+    found = edgetl.verify(colour_bundle)
+    names = [variant.name for variant in Bundle.open(colour_bundle).manifest.variants]
+    assert [check.variant for check in found.variants] == names
+    assert found.files == 3 + 1 + 5  # pictures, their answers, and the models, of which OpenVINO has two
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_a_decoder_that_differs_is_told_from_engines_that_are_right(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda *given: decode(*given) ^ 1)
+    found = edgetl.verify(bundle)
+    assert not found.passed
+    assert found.decoder.largest_difference == 1
+    assert [check.differs for check in found.variants] == [None, None]
+
+
+@pytest.mark.parametrize("wrong", [(0.3, 0.6, 0.1), (np.nan, 0.7, 0.1), (0.2, 0.7, 0.05, 0.05)])
+def test_an_engine_that_differs_is_told_from_the_decoder(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[float, ...]
+) -> None:
+    monkeypatch.setattr(fake.FakeEngine, "_run_one", lambda *_: (np.array([wrong], np.float32),))
+    found = edgetl.verify(bundle)
+    assert not found.passed
+    assert found.decoder.passed
+    assert [check.differs for check in found.variants] == ["engine", "engine"]
+
+
+def test_post_processing_that_differs_is_told_from_both(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: ("cat", 0.7, False))
+    found = edgetl.verify(bundle)
+    assert not found.passed
+    assert found.decoder.passed
+    check = found.variants[0]
+    assert check.differs == "post-processing"
+    assert check.largest_difference == 0.0
+    assert check.problem is not None
+    assert "golden/0.jpg becomes 'cat' with 0.700, and was 'bee' with 0.700" in check.problem
+    assert f"install edgetl {Bundle.open(bundle).manifest.edgetl}" in check.problem
+
+
+@pytest.mark.parametrize("answer", [("bee", 0.7, True), ("bee", 0.2, False), ("dog", 0.7, False)])
+def test_a_wrong_threshold_score_or_name_is_found(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[str, float, bool]
+) -> None:
+    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: answer)
+    assert {check.differs for check in edgetl.verify(bundle).variants} == {"post-processing"}
+
+
+def test_the_classifier_is_judged_by_the_very_function_it_uses(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: ("cat", 0.1, True))
+    with edgetl.load(bundle) as model:
+        assert model.classify(support.scene()).label == "cat"
+
+
+@given(
+    st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3),
+    st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3),
+    st.floats(1e-4, 0.3),
+    st.none() | st.floats(0, 1),
+)
+def test_whatever_moves_within_the_tolerance_is_no_fault_of_post_processing(
+    manifest: Manifest, then: list[float], moves: list[float], tolerance: float, threshold: float | None
+) -> None:
+    before = np.array([then], np.float32)
+    # A hair less, since sums of float32 round.
+    now = before + np.array([moves], np.float32) * np.float32(0.99 * tolerance)
+    given_threshold = replace(manifest, reject_threshold=threshold)
+    replay = verify._Replay(given_threshold, {}, True, 1.0)
+    assert replay._misread(now, before, tolerance) is None
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return Bundle.open(support.write_fake_bundle(tmp_path_factory.mktemp("m") / "m.edgetl")).manifest
+
+
+def test_a_slow_variant_replays_fewer_pictures_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = support.write_fake_bundle(tmp_path / "slow.edgetl", delay_s=0.01)
+    monkeypatch.setattr(verify, "_REPLAY_S", 0.0)
+    found = edgetl.verify(slow)
+    assert found.passed
+    assert found.variants[0].pictures == 1
+    assert found.decoder.pictures == 3
+    assert _variant_line(found.variants[0], 3).endswith("1 of 3 pictures: it is slow")
+
+
+def test_a_second_output_changes_nothing(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_one = fake.FakeEngine._run_one
+
+    def with_embedding(self: fake.FakeEngine, image: NDArray[np.uint8]) -> Outputs:
+        return (*run_one(self, image), np.full((1, 1280), 3.0, np.float32))
+
+    monkeypatch.setattr(fake.FakeEngine, "_run_one", with_embedding)
+    assert edgetl.verify(bundle).passed
+    with edgetl.load(bundle) as model:
+        assert model.classify(support.scene()).label == "bee"
+
+
+def test_labels_that_are_not_the_models_are_found(tmp_path: Path) -> None:
+    contract = Contract(32, 32, labels=("ant", "bee", "cat", "dog"))
+    three = np.array([[0.2, 0.7, 0.1]], np.float32)
+    model = {"model.fake": support.fake_model(three[0].tolist(), contract.shape)}
+    place = support.write_bundle(
+        tmp_path / "four.edgetl",
+        {"fake-float32": model},
+        {"fake-float32": three},
+        contract,
+        pictures=[support.encoded(support.scene())],
+    )
+    assert edgetl.verify(place).variants[0].differs == "engine"
+
+
+def test_no_engine_starts_before_every_file_is_checked(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(engines, "start", lambda row, *_, **__: started.append(row.name))
+    (bundle / "fake-int8" / "model.fake").write_bytes(b"{}")
+    with pytest.raises(DamagedBundleError, match="fake-int8"):
+        edgetl.verify(bundle, variants=["fake-float32"])
+    assert started == []
+
+
+def test_a_model_the_engine_refuses_fails_alone(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, refused = fake.FakeEngine._load, iter([True, False])
+
+    def loading(self: fake.FakeEngine, files: Any) -> None:
+        if next(refused):
+            raise ValueError("no such kernel")
+        load(self, files)
+
+    monkeypatch.setattr(fake.FakeEngine, "_load", loading)
+    monkeypatch.setattr(engines, "default_threads", lambda: 1)
+    first, second = edgetl.verify(bundle).variants
+    assert first.problem == "fake cannot load model.fake: no such kernel"
+    assert (first.differs, first.pictures, first.largest_difference) == ("engine", 0, None)
+    assert second.passed
+
+
+def test_the_command_names_what_differs(bundle: Path) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["variants"][0]["tolerance"] = -1.0
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    done = subprocess.run(
+        [sys.executable, "-m", "edgetl", "verify", str(bundle)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3, done.stderr
+    assert "decoder  same pixels to the bit, 3 pictures" in done.stdout
+    assert "fake-float32      FAILED: fake" in done.stdout
+    assert "fake-int8         ok in fake" in done.stdout
