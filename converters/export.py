@@ -81,6 +81,7 @@ def export(
     out: str | Path | None = None,
     data: str | Path | None = None,
     options: ModelOptions | None = None,
+    recipe: Recipe | None = None,
     calibration_images: int = 500,
     max_drop: float = 1.0,
     min_agreement: float = 0.9,
@@ -103,6 +104,7 @@ def export(
         data: where the photos are now, when they have moved since the training; for a user's own model the
             photos to calibrate and to score it on, as a folder of classes or a CSV file.
         options: what the user says of their own model.
+        recipe: how ``int8`` and ``int16x8`` are made; ``auto`` has its own.
         calibration_images: photos that int8 is calibrated on, 8 or more.
         max_drop: percentage points; a variant that loses more is not put into the bundle.
         min_agreement: share of pictures, 0 to 1; likewise.
@@ -140,7 +142,7 @@ def export(
             progress.warn(note)
         count = workers()
         shop = _workshop(item, jobs, calibration_images, limits, scratch, progress, embedding, count)
-        attempts = _make_all(shop, jobs, count)
+        attempts = _make_all(shop, jobs, recipe or Recipe(), count)
         kept = [attempt for attempt in attempts if attempt.reason is None or keep_failing]
         if not kept:
             raise GateError(f"no variant is good enough, and nothing was written: {attempts[0].reason}")
@@ -249,7 +251,7 @@ def _workshop(
     count: int,
 ) -> Workshop:
     calibrating: PixelSet | None = None
-    if _needs_pictures(jobs):
+    if needs_pictures(jobs):
         chosen = item.calibrating(calibration_images)
         calibrating = calibration.decode_set(
             chosen,
@@ -267,14 +269,17 @@ def _workshop(
     )
 
 
-def _needs_pictures(jobs: Sequence[tuple[Format, str]]) -> bool:
+def needs_pictures(jobs: Sequence[tuple[Format, str]]) -> bool:
+    """Whether any of the variants is calibrated."""
     return any(precision in (*CALIBRATED, AUTO) for _, precision in jobs)
 
 
-def _make_all(shop: Workshop, jobs: Sequence[tuple[Format, str]], count: int) -> list[Attempt]:
+def _make_all(
+    shop: Workshop, jobs: Sequence[tuple[Format, str]], recipe: Recipe, count: int
+) -> list[Attempt]:
     """Every variant, in the order of the jobs; as many at a time as there are workers."""
     formats = list(dict.fromkeys(format_.name for format_, _ in jobs))
-    calibrated = _needs_pictures(jobs)
+    calibrated = needs_pictures(jobs)
     # Rounding weights reads the ONNX graph, whatever formats are asked for.
     drawn = formats if "onnx" in formats or not calibrated else [*formats, "onnx"]
     pool = ThreadPoolExecutor(count)
@@ -289,7 +294,7 @@ def _make_all(shop: Workshop, jobs: Sequence[tuple[Format, str]], count: int) ->
             attempt = (
                 ladder.climb(format_, shop, base, drawn)
                 if precision == AUTO
-                else _made(shop, format_, precision, base)
+                else _made(shop, format_, precision, base, recipe)
             )
             shop.progress.note(describe(attempt))
             return attempt
@@ -310,8 +315,8 @@ def _make_all(shop: Workshop, jobs: Sequence[tuple[Format, str]], count: int) ->
         pool.shutdown(wait=True)
 
 
-def _made(shop: Workshop, format_: Format, precision: str, base: Base) -> Attempt:
-    attempt = shop.make(format_, precision, base, Recipe(), _WORDS[precision])
+def _made(shop: Workshop, format_: Format, precision: str, base: Base, recipe: Recipe) -> Attempt:
+    attempt = shop.make(format_, precision, base, recipe, _WORDS[precision])
     assert isinstance(attempt, Attempt)  # only the ladder asks for speed
     return attempt
 

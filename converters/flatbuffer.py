@@ -1,5 +1,6 @@
 """Read and change the FlatBuffer of a ``.tflite`` file. Needs ai-edge-litert alone."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,6 +66,28 @@ def replace_values(model: schema.ModelT, index: int, new: NDArray[np.generic]) -
     model.buffers[tensor.buffer].data = np.frombuffer(np.ascontiguousarray(new).tobytes(), np.uint8)
 
 
+def own_constants(model: schema.ModelT) -> None:
+    """Give each layer a kernel and a bias of its own, so that changing one layer changes no other.
+
+    TensorFlow's converter writes equal constants once: layers without a bias of their own share a tensor of
+    zeros.
+    """
+    only = graph(model)
+    taken: set[int] = set()
+    for operator in of_kind(model, WEIGHTED):
+        inputs = [int(index) for index in operator.inputs]
+        for place in range(1, len(inputs)):
+            if inputs[place] in taken:
+                tensor = copy.copy(only.tensors[inputs[place]])
+                # The quantizer knows tensors by their names.
+                tensor.name = f"{tensor.name.decode()}_{len(only.tensors)}".encode()
+                only.tensors.append(tensor)
+                inputs[place] = len(only.tensors) - 1
+            elif inputs[place] >= 0:
+                taken.add(inputs[place])
+        operator.inputs = inputs
+
+
 def operator_code(model: schema.ModelT, wanted: int, *, version: int) -> int:
     """The place of an operator's code in the model's table, which gets it when it has none."""
     for place, code in enumerate(model.operatorCodes):
@@ -84,6 +107,17 @@ def set_signature(model: schema.ModelT, key: str, inputs: dict[str, int], output
         [_named(model, name, index) for name, index in group.items()] for group in (inputs, outputs)
     )
     model.signatureDefs = [signature]
+
+
+def name_like(data: bytes, original: bytes) -> schema.ModelT:
+    """A model whose ends are named as those of the one it was made of; the quantizer renames some."""
+    model, before = read(data), graph(read(original))
+    ends = []
+    for now, then in ((graph(model).inputs, before.inputs), (graph(model).outputs, before.outputs)):
+        names = [before.tensors[index].name.decode() for index in then]
+        ends.append(dict(zip(names, map(int, now), strict=True)))
+    set_signature(model, SIGNATURE, *ends)
+    return model
 
 
 def _named(model: schema.ModelT, name: str, index: int) -> schema.TensorMapT:

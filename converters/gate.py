@@ -22,12 +22,14 @@ class Limits:
     """Of a variant's files together; for the pick alone."""
 
     def __post_init__(self) -> None:
-        if self.max_drop < 0 or not 0 <= self.min_agreement <= 1:
+        # Written so that nan, which is neither above nor below, is refused too.
+        if not (self.max_drop >= 0 and 0 <= self.min_agreement <= 1):
             raise UsageError(
                 f"--max-drop {self.max_drop:g} and --min-agreement {self.min_agreement:g} do not go: "
                 "the first is 0 points or more, the second 0 to 1"
             )
-        if (self.max_latency_s or 1) <= 0 or (self.max_size_bytes or 1) <= 0:
+        given = [limit for limit in (self.max_latency_s, self.max_size_bytes) if limit is not None]
+        if not all(limit > 0 for limit in given):
             raise UsageError("--max-latency and --max-size are above 0")
 
 

@@ -108,6 +108,7 @@ def _tflite(
     function = tf.function(lambda pixels: network(pixels, training=False)).get_concrete_function(spec)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(function)])
     graph = flatbuffer.read(converter.convert())
+    flatbuffer.own_constants(graph)
     flatbuffer.name_ends(graph, embedding=embedding)
     tflite_input.fold(graph, exactly=True)
     write_bytes(place, flatbuffer.write(graph))

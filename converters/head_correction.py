@@ -6,6 +6,10 @@ pictures, the logits of the float model. It is the layer-wise least squares of p
 (Hubara et al., Accurate Post Training Quantization With Small Calibration Sets, ICML 2021), for the one
 layer where it is exact, and with it the bias correction of Nagel et al. (ICCV 2019). Nothing is added at
 run time.
+
+It is done where the head is small and stays in float (``request.FLOAT_HEAD_SHARE``). A head of a thousand
+classes has more weights than some hundred pictures can correct: EfficientNet-Lite0's lost by it (TFLite,
+500 pictures of ImageNet in two folds: 87.0 and 98.2 % agreement against 87.4 and 98.6 % without).
 """
 
 from pathlib import Path

@@ -79,9 +79,14 @@ def _rungs(
     yield Rung(
         "int8", base, Recipe(ranges="averaged", pictures=count), f"ranges averaged over {count} photos"
     )
-    equalised = shop.equalised(formats)
+    # A rung that cannot be prepared is passed as one that cannot be made: the last ones need neither.
+    try:
+        equalised = shop.equalised(formats)
+        missing = "no channels to equalise"
+    except ConversionError as error:
+        equalised, missing = None, f"channels cannot be equalised ({error})"
     if equalised is None:
-        shop.progress.note(f"{format_.name}: no channels to equalise, that rung is left out")
+        shop.progress.note(f"{format_.name}: {missing}, that rung is left out")
     else:
         found = equalised[1]
         yield Rung(
@@ -92,7 +97,11 @@ def _rungs(
     in_int8 = [attempt for attempt in tried if attempt.variant.precision == "int8"]
     if in_int8:
         best = _best(in_int8)
-        errors = shop.layer_errors(best.base)
+        errors: Sequence[LayerError] = ()
+        try:
+            errors = shop.layer_errors(best.base)
+        except ConversionError as error:
+            shop.progress.note(f"{format_.name}: no layers in float, for none could be measured ({error})")
         for chosen in worst_layers(errors):
             recipe = replace(best.recipe, float_layers=frozenset(layer.index for layer in chosen))
             for layer in chosen:

@@ -55,14 +55,14 @@ def _int8(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> 
     _round(model, request.rounded())
     onnx_input.fold(model)
     quantized = _quantized(model, request, kept, scratch)
-    head, logits = onnx_edit.find_head(model), request.wanted_logits()
-    if head is None or logits is None:
+    head, logits = onnx_edit.find_head(quantized), request.wanted_logits()
+    if head is None or logits is None or not _head_is_small(model):
         return quantized
     with onnx_edit.with_features(quantized, head) as engine:
         found = head_correction.features(engine, request.pictures())
-    corrected = head_correction.correct(onnx_edit.head_weights(model, head), logits, found)
-    onnx_edit.set_head(model, head, corrected)
-    return _quantized(model, request, kept, scratch)
+    corrected = head_correction.correct(onnx_edit.head_weights(quantized, head), logits, found)
+    onnx_edit.set_head(quantized, head, corrected)
+    return quantized
 
 
 _PRECISIONS: Mapping[str, Callable[[onnx.ModelProto, ConversionRequest, Path], onnx.ModelProto]] = {
@@ -109,7 +109,7 @@ def _quantized(
         per_channel=recipe.per_channel,
         nodes_to_exclude=kept,
         extra_options={"CalibMovingAverage": recipe.ranges == "averaged", **onnx_input.exact_range(model)},
-        # The second call, for the corrected head, and later rungs read the ranges of the first.
+        # Later rungs of the ladder read the ranges of the first.
         calibration_cache_path=work / f"onnx-{recipe.ranges}-{recipe.pictures}-{recipe.round_weights}.json",
     )
     return onnx.load(written)
@@ -125,6 +125,11 @@ def _kept_in_float(model: onnx.ModelProto, recipe: Recipe, layers: Mapping[int, 
         layer.name for place, layer in enumerate(onnx_edit.weighted(model)) if place in recipe.float_layers
     ]
     head = onnx_edit.find_head(model)
-    if head is not None and onnx_edit.head_share(model, head) < FLOAT_HEAD_SHARE:
+    if head is not None and _head_is_small(model):
         kept += head.nodes
     return kept
+
+
+def _head_is_small(model: onnx.ModelProto) -> bool:
+    head = onnx_edit.find_head(model)
+    return head is not None and onnx_edit.head_share(model, head) < FLOAT_HEAD_SHARE

@@ -30,7 +30,8 @@ class Head:
 
 
 def tidy(model: onnx.ModelProto, *, embedding: bool) -> None:
-    """Name input and outputs as every edgetl model does, and drop operator sets that no node uses.
+    """Name input and outputs as every edgetl model does, drop operator sets that no node uses, and part
+    constants that layers share.
 
     Raises:
         ConversionError: an embedding is asked for and there is no head that reads one.
@@ -52,6 +53,7 @@ def tidy(model: onnx.ModelProto, *, embedding: bool) -> None:
         # quantize_static leaves layers out by name; a foreign model may have nodes without one.
         node.name = node.name if node.name and node.name not in names else f"{node.op_type}_{number}"
         names.add(node.name)
+    _own_constants(model)
     used = {node.domain for node in graph.node}
     kept = [item for item in model.opset_import if item.domain in used]
     del model.opset_import[:]
@@ -140,6 +142,20 @@ def first_weighted_place(model: onnx.ModelProto) -> int:
     """How many nodes stand before the first layer: those of the normalisation."""
     layers = weighted(model)
     return list(model.graph.node).index(layers[0]) if layers else 0
+
+
+def _own_constants(model: onnx.ModelProto) -> None:
+    """Give each layer a kernel and a bias of its own, so that changing one layer changes no other."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    taken: set[str] = set()
+    for node in weighted(model):
+        for place, name in enumerate(node.input):
+            if name in constants and name in taken:
+                tensor = onnx.TensorProto()
+                tensor.CopyFrom(constants[name])
+                tensor.name = node.input[place] = f"{name}_of_{node.name}"
+                model.graph.initializer.append(tensor)
+            taken.add(name)
 
 
 def _rename(graph: onnx.GraphProto, old: str, new: str) -> None:

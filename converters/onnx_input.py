@@ -28,7 +28,7 @@ def fold(model: onnx.ModelProto) -> bool:
     """
     graph = model.graph
     chain, scale, offset = _normalisation(model)
-    if len(chain) < 2 or scale <= 0:
+    if not chain or scale <= 0:
         return False
     zero = -offset / scale
     rounded = round(zero)

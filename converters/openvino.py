@@ -41,20 +41,14 @@ def _int8(model: openvino.Model, request: ConversionRequest) -> openvino.Model:
     kept = _kept_in_float(model, request.recipe, request.rounded())
     _round(model, request.rounded())
     quantized = _quantized(model, request, kept)
-    head, logits = openvino_edit.find_head(model), request.wanted_logits()
-    if head is None or logits is None:
+    head, logits = openvino_edit.find_head(quantized), request.wanted_logits()
+    if head is None or logits is None or head[0].get_friendly_name() not in kept:
         return quantized
-    name = head[0].get_friendly_name()
-    with _with_features(quantized, name) as engine:
+    with _with_features(quantized, head[0].get_friendly_name()) as engine:
         found = head_correction.features(engine, request.pictures())
     corrected = head_correction.correct(openvino_edit.head_weights(head), logits, found)
-    still = openvino_edit.find_head(quantized)
-    if name in kept and still is not None:
-        # It is still float in the quantized model: no need to quantize again.
-        openvino_edit.set_head(still, corrected)
-        return quantized
     openvino_edit.set_head(head, corrected)
-    return _quantized(model, request, kept)
+    return quantized
 
 
 def _round(model: openvino.Model, layers: Mapping[int, Layer]) -> None:
@@ -108,8 +102,7 @@ def _kept_in_float(model: openvino.Model, recipe: Recipe, layers: Mapping[int, L
 def _with_features(model: openvino.Model, head: str) -> OpenVinoEngine:
     """The model with what its head reads as its second output."""
     extended = model.clone()
-    for output in extended.outputs[1:]:
-        extended.remove_result(output.get_node())
-    (product,) = [op for op in extended.get_ops() if op.get_friendly_name() == head]
-    extended.add_outputs(product.input_value(0))
+    if len(extended.outputs) == 1:  # else the embedding is that output already
+        (product,) = [op for op in extended.get_ops() if op.get_friendly_name() == head]
+        extended.add_outputs(product.input_value(0))
     return OpenVinoEngine(openvino_edit.contents(extended), num_threads=1)

@@ -31,7 +31,7 @@ def pick(variants: Sequence[Variant], limits: Limits, machine: str) -> Pick:
     """Choose among the variants that passed the gate.
 
     Those that every 64-bit Raspberry Pi runs come first; among them the fastest, among equally fast ones
-    the smallest, among equally small ones LiteRT's.
+    the smallest, among equally small ones LiteRT's. Where all break a limit, the one that breaks it least.
 
     Args:
         variants: scored and timed, one at least; those kept though they failed are passed over.
@@ -42,6 +42,9 @@ def pick(variants: Sequence[Variant], limits: Limits, machine: str) -> Pick:
     within = [variant for variant in passed if not _broken(variant, limits)]
     pool = within or passed
     portable = [variant for variant in pool if _everywhere(variant)] or pool
+    if not within:
+        least = min(_excess(variant, limits) for variant in portable)
+        portable = [variant for variant in portable if _excess(variant, limits) == least]
     fastest = min(_latency(variant) for variant in portable)
     fast = [variant for variant in portable if _latency(variant) <= _SAME_SPEED * fastest]
     smallest = min(variant.size_bytes for variant in fast)
@@ -75,6 +78,14 @@ def _everywhere(variant: Variant) -> bool:
 
 def _latency(variant: Variant) -> float:
     return variant.latency_s if variant.latency_s is not None else float("inf")
+
+
+def _excess(variant: Variant, limits: Limits) -> float:
+    """How many times a limit it is, by the limit it breaks most."""
+    return max(
+        _latency(variant) / limits.max_latency_s if limits.max_latency_s is not None else 0.0,
+        variant.size_bytes / limits.max_size_bytes if limits.max_size_bytes is not None else 0.0,
+    )
 
 
 def _broken(variant: Variant, limits: Limits) -> str | None:

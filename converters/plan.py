@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgetl import extras
+from edgetl import extras, files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
 from edgetl.converters import export, subject
-from edgetl.errors import BundleError, EdgetlError, MissingPackageError, UsageError
+from edgetl.converters.adoption.options import ModelOptions, kind_of
+from edgetl.errors import BundleError, EdgetlError, MissingPackageError, RunError, UsageError
 from edgetl.reports.units import format_duration
 from edgetl.runtime import engines
 from edgetl.training import dataset
@@ -49,7 +50,9 @@ def plan(
     precisions: str | Sequence[str] = ("float32", "auto"),
     out: str | Path | None = None,
     data: str | Path | None = None,
+    options: ModelOptions | None = None,
     calibration_images: int = 500,
+    force: bool = False,
 ) -> Plan:
     """Say what ``export`` would do, with the same arguments; nothing is loaded, converted or written.
 
@@ -71,17 +74,29 @@ def plan(
     photos, place = "unknown", Path(out) if out is not None else None
     try:
         if subject.is_run(source):
-            found = subject.of_run(source, data, None)
+            found = subject.of_run(source, data, options)
             place = place or found.place
-            # Raises where there are too few.
-            calibrating = len(found.calibrating(calibration_images))
-            photos = f"{calibrating} calibrate int8, {len(found.scored)} {found.split} photos score"
-        elif data is None:
-            raise UsageError(f"{source} needs photos to calibrate and to score it: add --data PHOTOS")
+            gone = [photo.path for photo in (*found.photos, *found.scored) if not photo.path.is_file()]
+            if gone:
+                raise RunError(
+                    f"{gone[0]}, a photo of this run, is gone: give the folder of photos with --data"
+                )
+            photos = f"{len(found.scored)} {found.split} photos score"
+            if export.needs_pictures(jobs):
+                # Raises where there are too few.
+                photos = f"{len(found.calibrating(calibration_images))} calibrate int8, {photos}"
         else:
+            kind_of(source)
+            place = place or source.resolve().parent / f"{subject.name_of(source)}{SUFFIX}"
+            if data is None:
+                raise UsageError(f"{source} needs photos to calibrate and to score it: add --data PHOTOS")
             photos = f"{len(dataset.find(data))}, a part of which calibrates int8 and the rest scores"
-            place = place or source.resolve().parent / f"{source.stem}{SUFFIX}"
     except EdgetlError as error:
+        missing.append(str(error))
+    try:
+        if place is not None:
+            files.refuse_place(place, replace=force, marker=MANIFEST)
+    except UsageError as error:
         missing.append(str(error))
     return Plan(
         model=str(source),

@@ -139,7 +139,7 @@ def of_model(
             scratch,
             doing=f"reading {path.name}",
         )
-    name = path.resolve().name.removesuffix(path.suffix) if path.is_file() else path.resolve().name
+    name = name_of(path)
     return Subject(
         name=name,
         model=adopted.model,
@@ -161,6 +161,12 @@ def of_model(
     )
 
 
+def name_of(path: Path) -> str:
+    """What a user's own model is called: its file without the suffix, or its folder."""
+    place = path.resolve()
+    return place.stem if place.is_file() else place.name
+
+
 def _labelled(rows: Sequence[dataset.Row], labels: tuple[str, ...], data: Path) -> list[Photo]:
     numbers = {label: number for number, label in enumerate(labels)}
     for path, label, _ in rows:
@@ -179,6 +185,8 @@ def _labelled(rows: Sequence[dataset.Row], labels: tuple[str, ...], data: Path) 
 def _parted(photos: Sequence[Photo], data: Path) -> tuple[tuple[Photo, ...], tuple[Photo, ...]]:
     """Those that calibrate and those that score: train against the rest, or else a third by content."""
     if any(photo.split for photo in photos):
+        if not all(photo.split for photo in photos):
+            raise DatasetError(f"{data} gives a split for some photos only: give it for all or for none")
         train = [photo for photo in photos if photo.split == "train"]
         scored = tuple(photo for photo in photos if photo.split in ("val", "test"))
         if not scored:

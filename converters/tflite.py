@@ -38,6 +38,8 @@ def convert(request: ConversionRequest) -> ConvertedModel:
     """
     start = time.perf_counter()
     data = _PRECISIONS[request.precision](request)
+    if request.precision != "float32":
+        data = flatbuffer.write(flatbuffer.name_like(data, request.graph.read_bytes()))
     if request.facts is not None:
         data = metadata.into_tflite(data, request.facts)
     write_bytes(request.out / "model.tflite", data)
@@ -91,14 +93,16 @@ def _int8(request: ConversionRequest) -> bytes:
     graph = flatbuffer.write(model)
     ranges = _ranges(graph, recipe, request)
     quantized = _quantized(graph, recipe, ranges)
-    head, logits = flatbuffer.head(model), request.wanted_logits()
-    if head is None or logits is None:
+    logits = request.wanted_logits()
+    if logits is None or not _head_is_small(model):
         return quantized
     with _with_features(quantized) as engine:
         found = head_correction.features(engine, request.pictures())
-    corrected = head_correction.correct(_weights(model, head), logits, found)
-    _set_weights(model, head, corrected)
-    return _quantized(flatbuffer.write(model), recipe, ranges)
+    result = flatbuffer.read(quantized)
+    head = flatbuffer.head(result)
+    assert head is not None  # it is small, and so it is there and in float
+    _set_weights(result, head, head_correction.correct(_weights(result, head), logits, found))
+    return flatbuffer.write(result)
 
 
 _PRECISIONS: Mapping[str, Callable[[ConversionRequest], bytes]] = {

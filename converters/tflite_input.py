@@ -28,7 +28,7 @@ def fold(model: schema.ModelT, *, exactly: bool) -> bool:
     """
     graph = flatbuffer.graph(model)
     chain, scale, offset = _normalisation(model)
-    if len(chain) < 2:
+    if not chain:
         return False
     zero = -offset / scale
     rounded = round(zero)

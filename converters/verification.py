@@ -41,4 +41,5 @@ def score(reference: Floats, probabilities: Floats, truth: NDArray[np.int64], *,
         accuracy=wilson(int(is_right.sum()), count),
         drop=Interval(100 * lost.value, 100 * lost.low, 100 * lost.high),
         agreement=float((expected == found).mean()),
+        largest_difference=float(np.abs(reference - probabilities).max()),
     )

@@ -21,6 +21,8 @@ from edgetl.errors import ConversionError, EdgetlError
 DEBUG_VARIABLE = "EDGETL_DEBUG"
 _running: set["subprocess.Popen[bytes]"] = set()
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
+# tf2onnx walks through sets of names: with another order of them it writes other bytes.
+_STEADY = {"PYTHONHASHSEED": "0"}
 
 
 def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
@@ -47,7 +49,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
                 stdin=subprocess.DEVNULL,
                 stdout=None if debug else output,
                 stderr=None if debug else output,
-                env={**_QUIET, **os.environ},
+                env={**_QUIET, **os.environ, **_STEADY},
             )
             _running.add(process)
             try:

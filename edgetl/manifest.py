@@ -71,6 +71,8 @@ class Score:
     """Float Keras accuracy minus the variant's, percentage points, paired on the same images."""
     agreement: float
     """Share of images, 0 to 1, on which top-1 equals the float Keras model's."""
+    largest_difference: float | None = None
+    """Of any probability on any image from the float Keras model's."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from edgetl.cli import output
 from edgetl.cli.model_options import from_flags, model_flags
 from edgetl.cli.quantities import BYTES, SECONDS
 from edgetl.errors import GateError
+
+if TYPE_CHECKING:
+    from edgetl.converters.adoption.options import ModelOptions
 
 
 @click.command("export", short_help="Turn a run, or a model of your own, into a checked bundle.")
@@ -66,7 +69,7 @@ def command(
     """
     options = from_flags(**own_model)
     if dry_run:
-        _plan(model, formats, precisions, out, data, calibration_images, as_json)
+        _plan(model, formats, precisions, out, data, options, calibration_images, force, as_json)
         return
     from edgetl.converters.export import export
 
@@ -116,7 +119,9 @@ def _plan(
     precisions: str,
     out: Path | None,
     data: Path | None,
+    options: "ModelOptions",
     calibration_images: int,
+    force: bool,
     as_json: bool,
 ) -> None:
     from edgetl.converters.plan import plan
@@ -127,12 +132,14 @@ def _plan(
         precisions=precisions,
         out=out,
         data=data,
+        options=options,
         calibration_images=calibration_images,
+        force=force,
     )
     if as_json:
         output.result_json(asdict(found))
-        return
-    for name, text in found.lines():
-        output.result(f"{name:<12}{text}")
+    else:
+        for name, text in found.lines():
+            output.result(f"{name:<12}{text}")
     if found.missing:
         raise GateError("it would fail: " + "; ".join(found.missing))

@@ -26,7 +26,7 @@ def test_the_defaults_are_one_point_and_nine_tenths() -> None:
 
 @pytest.mark.parametrize("values", [(-0.1, 0.9), (1.0, -0.1), (1.0, 1.01), (math.nan, 0.9), (1.0, math.nan)])
 def test_a_drop_or_an_agreement_that_can_be_no_limit_is_refused(values: tuple[float, float]) -> None:
-    with pytest.raises(UsageError, match="--max-drop .* and --min-agreement .* do not go") as caught:
+    with pytest.raises(UsageError, match=r"--max-drop .* and --min-agreement .* do not go") as caught:
         Limits(*values)
     assert f"--max-drop {values[0]:g} " in str(caught.value)
 

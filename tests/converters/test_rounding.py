@@ -1,0 +1,295 @@
+"""Rounded weights lie on the steps of int8, and what a layer says of real pictures changes less."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import support
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from edgetl.converters import rounding
+from edgetl.converters.results import Layer, read_layers
+from edgetl.converters.rounding import check_found, place_of, round_kernel
+from edgetl.errors import ConversionError
+
+Floats = NDArray[np.float64]
+CHANNELS = 8
+
+
+def nearest(kernel: Floats) -> Floats:
+    """Each weight on its nearest step, one scale for each output channel."""
+    step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    step[step == 0] = 1
+    return np.round(kernel / step) * step
+
+
+def damage(kernel: Floats, rounded: Floats, power: Floats) -> float:
+    """The mean square of what rounding adds to the outputs: E[(dW x)²], summed over the outputs."""
+    groups = len(power)
+    change = (rounded - kernel).reshape(groups, len(kernel) // groups, -1)
+    return float(np.einsum("gok,gkl,gol->", change, power, change))
+
+
+def patches_of(picture: NDArray[np.float32], kernel: Sequence[int], **options: Any) -> NDArray[np.float32]:
+    node = helper.make_node("Conv", ["x", "w"], ["y"], **options)
+    return rounding._patches(picture, node, tuple(kernel))
+
+
+def power_of(kernel: Sequence[int], *, channels: int, group: int = 1) -> Floats:
+    """E[x x'] of the patches of real pictures, as the first layers of a network see them."""
+    rows = []
+    for seed in range(6):
+        pixels = np.asarray(support.scene(64, 48, seed=seed), np.float32) / 127.5 - 1
+        # More channels: the picture, shifted; neighbours are as like as a network's channels are.
+        planes = [np.roll(pixels, shift, axis=1).transpose(2, 0, 1) for shift in range(-(-channels // 3))]
+        image = np.concatenate(planes)[:channels]
+        rows.append(patches_of(image, kernel, group=group, pads=[1, 1, 1, 1]))
+    seen = np.concatenate(rows, axis=1).astype(np.float64)
+    return seen.transpose(0, 2, 1) @ seen / seen.shape[1]
+
+
+def drawn(*shape: int, seed: int = 0) -> Floats:
+    return np.random.default_rng(seed).normal(0, 0.3, shape)
+
+
+CASES = {
+    "first layer": ((16, 3, 3, 3), 3, 1),
+    "pointwise": ((24, 24, 1, 1), 24, 1),
+    "wide": ((12, 24, 3, 3), 24, 1),
+    "depthwise": ((12, 1, 3, 3), 12, 12),
+    "grouped": ((12, 4, 3, 3), 12, 3),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_layer_says_what_it_said_more_nearly_than_with_nearest_rounding(case: str) -> None:
+    shape, channels, group = CASES[case]
+    kernel, power = drawn(*shape), power_of(shape, channels=channels, group=group)
+    ours = damage(kernel, round_kernel(kernel, power), power)
+    theirs = damage(kernel, nearest(kernel), power)
+    # Half the noise is 3 dB; most layers gain far more.
+    assert 0 < ours < theirs / 2
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_weight_lies_on_a_step_and_the_largest_keeps_its_own(case: str) -> None:
+    shape, channels, group = CASES[case]
+    kernel, power = drawn(*shape, seed=1), power_of(shape, channels=channels, group=group)
+    rounded = round_kernel(kernel, power)
+    step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    steps = rounded / step
+    assert np.allclose(steps, np.round(steps), atol=1e-6)
+    assert np.abs(steps).max() < 127.000001
+    for before, after in zip(kernel.reshape(shape[0], -1), rounded.reshape(shape[0], -1), strict=True):
+        place = int(np.abs(before).argmax())
+        assert after[place] == pytest.approx(before[place])
+
+
+def test_quantizing_what_was_rounded_changes_it_no_more() -> None:
+    kernel = drawn(16, 3, 3, 3, seed=2)
+    rounded = round_kernel(kernel, power_of((16, 3, 3, 3), channels=3)).astype(np.float32)
+    assert np.allclose(nearest(rounded.astype(np.float64)), rounded, atol=1e-6)
+
+
+def test_inputs_without_correlation_round_to_the_nearest_step() -> None:
+    kernel = drawn(8, 5, 3, 3, seed=3)
+    assert np.allclose(round_kernel(kernel, np.eye(45)[np.newaxis]), nearest(kernel))
+
+
+def test_more_inputs_than_one_block_hear_of_each_others_errors() -> None:
+    """One shared input: each weight's error must be made good by the next, across the blocks too."""
+    count = 3 * rounding._BLOCK + 5
+    kernel = drawn(4, count, 1, 1, seed=4)
+    power = np.ones((1, count, count)) + 0.01 * np.eye(count)
+    change = (round_kernel(kernel, power) - kernel).reshape(4, -1).sum(axis=1)
+    step = np.abs(kernel).max(axis=(1, 2, 3)) / 127
+    assert np.all(np.abs(change) < 3 * step)
+    assert np.abs((nearest(kernel) - kernel).reshape(4, -1).sum(axis=1) / step).max() > 3
+
+
+def test_the_size_of_the_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, power = drawn(12, 24, 3, 3, seed=6), power_of((12, 24, 3, 3), channels=24)
+    found = []
+    for size in (1, 50, kernel[0].size):
+        monkeypatch.setattr(rounding, "_BLOCK", size)
+        found.append(round_kernel(kernel, power))
+    # Sums in another order may put a weight between two steps on the other one; then others follow.
+    for other in found[1:]:
+        assert np.mean(np.isclose(other, found[0])) > 0.99
+
+
+@given(
+    groups=st.integers(1, 4),
+    outputs=st.integers(1, 3),
+    inputs=st.integers(1, 4),
+    size=st.sampled_from([1, 2, 3]),
+    positions=st.integers(1, 60),
+    silent=st.booleans(),
+    scale=st.sampled_from([1e-6, 1.0, 1e4]),
+    seed=st.integers(0, 99),
+)
+def test_any_kernel_gets_finite_steps(
+    groups: int, outputs: int, inputs: int, size: int, positions: int, silent: bool, scale: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    kernel = scale * random.normal(size=(groups * outputs, inputs, size, size))
+    kernel[0] = 0
+    seen = random.normal(size=(groups, positions, inputs * size * size)).cumsum(axis=2)
+    if silent:
+        # An input that is always zero, as channels behind a ReLU can be.
+        seen[:, :, 0] = 0
+    power = seen.transpose(0, 2, 1) @ seen / positions
+    rounded = round_kernel(kernel, power)
+    assert rounded.shape == kernel.shape
+    assert np.all(np.isfinite(rounded))
+    assert np.all(rounded[0] == 0)
+    step = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+    step[step == 0] = 1
+    steps = rounded / step
+    assert np.allclose(steps, np.round(steps), atol=1e-6)
+    assert np.abs(steps).max() < 127.000001
+    assert np.allclose(np.abs(rounded).max(axis=(1, 2, 3)), np.abs(kernel).max(axis=(1, 2, 3)), rtol=1e-9)
+
+
+def test_pictures_that_are_black_all_over_round_too() -> None:
+    kernel = drawn(4, 3, 3, 3)
+    assert np.allclose(round_kernel(kernel, np.zeros((1, 27, 27))), nearest(kernel))
+
+
+CONVOLUTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "padded": {"pads": [1, 1, 1, 1]},
+    "padded unevenly": {"pads": [0, 1, 2, 0]},
+    "strided": {"pads": [0, 0, 1, 1], "strides": [2, 2]},
+    "strided unevenly": {"strides": [1, 3]},
+    "dilated": {"dilations": [2, 3]},
+    "all of these": {"pads": [2, 1, 0, 3], "strides": [2, 3], "dilations": [2, 1]},
+    "same, upper": {"auto_pad": "SAME_UPPER"},
+    "same, lower": {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+    "valid": {"auto_pad": "VALID", "strides": [2, 1]},
+}
+
+
+@pytest.mark.parametrize("group", [1, 2, CHANNELS])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_patches_are_what_a_convolution_reads(name: str, group: int) -> None:
+    random = np.random.default_rng(5)
+    image = random.normal(size=(CHANNELS, 10, 11)).astype(np.float32)
+    kernel = random.normal(size=(2 * CHANNELS, CHANNELS // group, 3, 2)).astype(np.float32)
+    options = {**CONVOLUTIONS[name], "group": group}
+    model = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], ["y"], **options)],
+            "one",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *image.shape])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(kernel, "w")],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (wanted,) = session.run(None, {"x": image[np.newaxis]})
+    patches = patches_of(image, kernel.shape, **options)
+    assert patches.shape[1] == wanted.shape[2] * wanted.shape[3] <= rounding._POSITIONS
+    weights = kernel.reshape(group, -1, patches.shape[2])
+    got = np.einsum("gnk,gok->gon", patches, weights).reshape(wanted.shape)
+    assert np.allclose(got, wanted, atol=1e-4)
+
+
+def test_of_a_large_map_some_evenly_spread_places_are_read() -> None:
+    image = np.arange(3 * 40 * 40, dtype=np.float32).reshape(3, 40, 40)
+    patches = patches_of(image, (4, 3, 1, 1))
+    assert patches.shape == (1, rounding._POSITIONS, 3)
+    assert (patches[0, 0, 0], patches[0, -1, 0]) == (0, 1599)
+    assert set(np.diff(patches[0, :, 0])) == {12, 13}
+
+
+def network(folder: Path) -> tuple[Path, Path]:
+    """A small float graph, a convolution and a depthwise one, and pictures."""
+    first, second = (drawn(*shape, seed=7).astype(np.float32) for shape in ((8, 3, 3, 3), (8, 1, 3, 3)))
+    constants = {"scale": np.float32(1 / 255), "first": first, "second": second}
+    constants |= {f"bias_{number}": np.linspace(-1, number, 8, dtype=np.float32) for number in (1, 2)}
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["floats"], "cast", to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["floats", "scale"], ["scaled"], "mul"),
+        helper.make_node("Transpose", ["scaled"], ["planes"], "turn", perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "first", "bias_1"], ["a"], "first", strides=[2, 2]),
+        helper.make_node("Relu", ["a"], ["b"], "relu"),
+        helper.make_node("Conv", ["b", "second", "bias_2"], ["c"], "second", group=8),
+    ]
+    model = helper.make_model(
+        helper.make_graph(
+            nodes,
+            "small",
+            [helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, 32, 32, 3])],
+            [helper.make_tensor_value_info("c", TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(values, name) for name, values in constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    onnx.save(model, folder / "graph.onnx")
+    np.save(
+        folder / "pictures.npy", np.stack([np.asarray(support.scene(32, 32, seed=seed)) for seed in range(4)])
+    )
+    return folder / "graph.onnx", folder / "pictures.npy"
+
+
+def answers(graph: onnx.ModelProto, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(None, {"pixels": picture[np.newaxis]})[0] for picture in pictures])
+
+
+def test_every_convolution_of_a_graph_is_rounded_and_its_mean_answer_kept(tmp_path: Path) -> None:
+    graph, pictures = network(tmp_path)
+    rounding.write(graph, pictures, tmp_path / "layers.npz")
+    layers = read_layers(tmp_path / "layers.npz")
+    model = onnx.load(graph)
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    assert [layers[place].before.shape for place in sorted(layers)] == [(8, 3, 3, 3), (8, 1, 3, 3)]
+    last = layers[1]
+    assert np.array_equal(last.before, numpy_helper.to_array(constants["second"]))
+    before = answers(model, np.load(pictures))
+    constants["second"].CopyFrom(numpy_helper.from_array(last.kernel, "second"))
+    without = answers(model, np.load(pictures))
+    shifted = without + last.shift[:, np.newaxis, np.newaxis]
+    gap = np.abs((shifted - before).mean(axis=(0, 2, 3)))
+    assert gap.max() < 1e-4
+    assert gap.max() < 0.1 * np.abs((without - before).mean(axis=(0, 2, 3))).max()
+
+
+def layer_of(kernel: NDArray[np.float32]) -> Layer:
+    return Layer(kernel, kernel + 1, np.zeros(len(kernel), np.float32))
+
+
+def test_a_kernel_is_known_by_its_values_in_any_format() -> None:
+    kernels = [drawn(4, 3, 3, 3, seed=seed).astype(np.float32) for seed in range(3)]
+    layers = {place: layer_of(kernel) for place, kernel in zip((0, 2, 5), kernels, strict=True)}
+    assert [place_of(kernel, layers) for kernel in kernels] == [0, 2, 5]
+    # A converter that folds batch normalisation in another order rounds otherwise in the last digit.
+    assert place_of(kernels[1] * np.float32(1 + 1e-5), layers) == 2
+    assert place_of(kernels[1] * np.float32(1.01), layers) is None
+    assert place_of(kernels[1].transpose(1, 0, 2, 3), layers) is None
+    assert place_of(kernels[1], {}) is None
+
+
+def test_layers_that_are_there_may_stay_in_float() -> None:
+    check_found({1, 4}, {0, 1, 4, None}, "TFLite")
+    check_found(frozenset(), set(), "TFLite")
+
+
+def test_layers_that_are_not_there_are_named() -> None:
+    with pytest.raises(ConversionError) as caught:
+        check_found({1, 9, 4}, {1, None}, "OpenVINO")
+    assert str(caught.value) == (
+        "the OpenVINO graph does not have the layers 4, 9 of the ONNX graph, which were to stay in float: "
+        "choose another rung or format"
+    )
