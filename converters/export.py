@@ -25,7 +25,7 @@ from edgetl.converters.pick import Pick, pick
 from edgetl.converters.request import CALIBRATED, Recipe
 from edgetl.converters.subject import Subject
 from edgetl.converters.workshop import Attempt, Base, Workshop
-from edgetl.errors import GateError, WriteError
+from edgetl.errors import GateError, UsageError, WriteError
 from edgetl.manifest import Manifest, Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import pages
@@ -169,12 +169,17 @@ def planned(
     """Which variants an export makes, in the order of the manifest.
 
     Raises:
-        UsageError: a format or precision is not offered, or no format has one of the precisions.
+        UsageError: a format or precision is not offered, or cannot be made of this kind of model, or no
+            format has one of the precisions.
     """
-    if formats is None:
-        # No maintained converter makes TFLite of ONNX.
-        formats = [name for name in FORMATS if source.suffix != ".onnx" or name != "tflite"]
-    rows = parse_formats(formats)
+    # No maintained converter makes TFLite of ONNX.
+    possible = [name for name in FORMATS if source.suffix.lower() != ".onnx" or name != "tflite"]
+    rows = parse_formats(possible if formats is None else formats)
+    if any(row.name not in possible for row in rows):
+        raise UsageError(
+            f"{source} is an .onnx file, of which no TFLite file can be made: choose --formats "
+            f"{','.join(possible)}, or give the Keras model or SavedModel it was made of"
+        )
     return [(row, precision) for row in rows for precision in parse_precisions(precisions, row, rows)]
 
 

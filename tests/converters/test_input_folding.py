@@ -76,14 +76,14 @@ def test_a_whole_zero_point_folds_without_a_trace(
     padding: str, exactly: bool, models: Mapping[str, Folding], pictures: NDArray[np.uint8]
 ) -> None:
     before = models[f"(x-127)/128, {padding}"].tflite
+    assert {Op.CAST, Op.MUL, Op.ADD} <= set(kinds(before))
     after, done = folded(before, exactly=exactly)
     assert done
     assert np.allclose(seen(after, pictures), seen(before, pictures), rtol=1e-5, atol=1e-5)
-    assert kinds(before)[0] == Op.CAST
-    assert kinds(after)[0] == Op.DEQUANTIZE
-    assert not {Op.CAST, Op.MUL, Op.ADD, Op.SUB} & set(kinds(after))
+    assert kinds(after) == [Op.DEQUANTIZE, *kinds(before)[3:]]
 
 
+@pytest.mark.parametrize("exactly", [True, False])
 @pytest.mark.parametrize(
     "name",
     [
@@ -92,17 +92,18 @@ def test_a_whole_zero_point_folds_without_a_trace(
         "(x-127.5)/127.5, valid",
     ],
 )
-def test_what_tensorflow_put_into_the_kernel_leaves_nothing_to_fold(
-    name: str, models: Mapping[str, Folding]
+def test_where_tensorflow_put_all_into_the_kernel_the_cast_folds(
+    name: str, exactly: bool, models: Mapping[str, Folding], pictures: NDArray[np.uint8]
 ) -> None:
     before = models[name].tflite
     assert [kind for kind in kinds(before) if kind != Op.PAD] == [Op.CAST, Op.CONV_2D]
-    after, done = folded(before, exactly=False)
-    assert not done
-    assert kinds(after) == kinds(before)
+    after, done = folded(before, exactly=exactly)
+    assert done
+    assert kinds(after) == [Op.DEQUANTIZE, *kinds(before)[1:]]
+    assert np.allclose(seen(after, pictures), seen(before, pictures), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("padding", READ)
 def test_half_a_step_is_not_folded_where_it_is_to_be_exact(
     padding: str, models: Mapping[str, Folding]
 ) -> None:
@@ -130,13 +131,15 @@ def test_half_a_step_shows_only_where_padding_is_read(
 
 @pytest.mark.parametrize("exactly", [True, False])
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_a_scale_for_each_channel_is_left_alone(
-    padding: str, exactly: bool, models: Mapping[str, Folding]
+def test_a_scale_for_each_channel_stays_behind_the_folded_cast(
+    padding: str, exactly: bool, models: Mapping[str, Folding], pictures: NDArray[np.uint8]
 ) -> None:
     before = models[f"per channel, {padding}"].tflite
     after, done = folded(before, exactly=exactly)
-    assert not done
-    assert kinds(after) == kinds(before)
+    assert done
+    assert kinds(after) == [Op.DEQUANTIZE, *kinds(before)[1:]]
+    assert Op.MUL in kinds(after)
+    assert np.allclose(seen(after, pictures), seen(before, pictures), rtol=1e-6, atol=1e-6)
 
 
 def test_what_was_folded_is_not_folded_again(models: Mapping[str, Folding]) -> None:
@@ -283,12 +286,14 @@ def test_half_a_step_shows_only_where_padding_is_read_in_onnx(
 
 
 LEFT_ALONE: dict[str, onnx.ModelProto] = {
-    "a scale for each channel": network([("Mul", [1 / 58, 1 / 57, 1 / 56]), ("Add", [-2.1, -2.0, -1.8])]),
     "half a step and no bias": network([("Mul", 1 / 127.5), ("Add", -1.0)], bias=False),
     "half a step and another reader": network([("Mul", 1 / 127.5), ("Add", -1.0)], twice=True),
-    "a number minus the pixels": network([("from Sub", 255.0), ("Div", 255.0)]),
     "pixels turned negative": network([("Mul", -1 / 255), ("Add", 1.0)]),
     "a zero point that no pixel has": network([("Mul", 1 / 255), ("Add", 0.5)]),
+}
+CAST_ALONE: dict[str, onnx.ModelProto] = {
+    "a scale for each channel": network([("Mul", [1 / 58, 1 / 57, 1 / 56]), ("Add", [-2.1, -2.0, -1.8])]),
+    "a number minus the pixels": network([("from Sub", 255.0), ("Div", 255.0)]),
     "no normalisation": network([]),
 }
 
@@ -299,6 +304,18 @@ def test_what_raw_pixels_cannot_stand_for_is_left_alone(what: str) -> None:
     assert not onnx_input.fold(after)
     assert after == LEFT_ALONE[what]
     assert onnx_input.exact_range(after) == {}
+
+
+@pytest.mark.parametrize("what", CAST_ALONE)
+def test_what_is_no_scale_and_offset_stays_behind_the_folded_cast(
+    what: str, pictures: NDArray[np.uint8]
+) -> None:
+    before = CAST_ALONE[what]
+    after = copied(before)
+    assert onnx_input.fold(after)
+    kept = [node.op_type for node in before.graph.node][1:]
+    assert [node.op_type for node in after.graph.node] == ["DequantizeLinear", *kept]
+    assert np.allclose(told(after, pictures), told(before, pictures), rtol=1e-6, atol=1e-6)
 
 
 def test_a_whole_zero_point_needs_no_bias(pictures: NDArray[np.uint8]) -> None:

@@ -207,6 +207,17 @@ def test_a_package_that_is_not_installed_is_named_with_the_line_that_installs_it
     assert plan(run).missing == ("nncf is not installed: pip install 'edgetl[train]'",)
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".ONNX"])
+def test_tflite_of_an_onnx_file_is_wrong_use_before_anything_is_read(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"own{suffix}"
+    done = dry(file, "--formats", "tflite,onnx")
+    assert done.exit_code == 2
+    assert "of which no TFLite file can be made: choose --formats onnx,openvino" in " ".join(
+        done.stderr.split()
+    )
+    assert plan(file).variants[0] == "onnx-float32"
+
+
 def test_only_wrong_names_are_raised(run: Path) -> None:
     with pytest.raises(UsageError, match="format 'tflitee' is not offered"):
         plan(run, formats="tflitee")
