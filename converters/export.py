@@ -1,40 +1,31 @@
 """``edgetl export``: a run or a user's own model in, a checked bundle out."""
 
-import math
-import os
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import edgetl
 from edgetl import files, isolated
 from edgetl.benchmarks import machine
-from edgetl.bundle import MANIFEST, SUFFIX, Bundle
-from edgetl.converters import calibration, golden, ladder, latency, subject
+from edgetl.bundle import MANIFEST, Bundle
+from edgetl.converters import bundling, calibration, jobs, ladder, subject
 from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.calibration import PixelSet
-from edgetl.converters.formats import AUTO, FORMATS, Format, parse_formats, parse_precisions
+from edgetl.converters.formats import AUTO, Format
 from edgetl.converters.gate import Limits
-from edgetl.converters.pick import Pick, pick
+from edgetl.converters.jobs import Job
+from edgetl.converters.pick import pick
 from edgetl.converters.request import CALIBRATED, Recipe
 from edgetl.converters.subject import Subject
 from edgetl.converters.workshop import Attempt, Base, Workshop
-from edgetl.errors import GateError, UsageError, WriteError
-from edgetl.manifest import Manifest, Variant
+from edgetl.errors import GateError
+from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
-from edgetl.reports import pages
 from edgetl.reports.units import format_share, format_size
 from edgetl.runtime import engines
-from edgetl.training.run import library_versions
 
-_MEMORY_PER_WORKER = 3_000_000_000
-"""Bytes; a process with TensorFlow and a model in it stays below."""
 _WORDS = {
     "float32": "as it was trained",
     "float16": "weights in half precision",
@@ -127,8 +118,8 @@ def export(
     start = time.perf_counter()
     source = Path(model)
     limits = Limits(max_drop, min_agreement, max_latency_s, max_size_bytes)
-    jobs = planned(source, formats, precisions)
-    for format_, _ in jobs:
+    planned = jobs.planned(source, formats, precisions)
+    for format_, _ in planned:
         engines.for_format(format_.name)
     with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
         scratch = Path(folder)
@@ -137,20 +128,21 @@ def export(
         item = _open(source, data, options, scratch, progress)
         place = Path(out) if out is not None else item.place
         files.refuse_place(place, replace=force, marker=MANIFEST)
-        _check_space(place, scratch, item, jobs, calibration_images)
+        jobs.check_space(place, scratch, item, planned, calibration_images)
         for note in item.notes:
             progress.warn(note)
-        count = workers()
-        shop = _workshop(item, jobs, calibration_images, limits, scratch, progress, embedding, count)
-        attempts = _make_all(shop, jobs, recipe or Recipe(), count)
+        count = jobs.workers()
+        shop = _workshop(item, planned, calibration_images, limits, scratch, progress, embedding, count)
+        attempts = _make_all(shop, planned, recipe or Recipe(), count)
         kept = [attempt for attempt in attempts if attempt.reason is None or keep_failing]
         if not kept:
             raise GateError(f"no variant is good enough, and nothing was written: {attempts[0].reason}")
         here = machine.describe().label
-        variants = _timed(shop, kept)
+        variants = bundling.timed(shop, kept)
         best = pick(variants, limits, here)
         with files.new_folder(place, replace=force, marker=MANIFEST) as bundle:
-            _write(bundle, place, shop, kept, variants, best, here, embedding, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            bundling.write(bundle, place.name, shop, kept, variants, best, here, seconds)
     rows = tuple(
         Scored(
             next((variant for variant in variants if variant.name == attempt.variant.name), attempt.variant),
@@ -161,26 +153,6 @@ def export(
         for attempt in attempts
     )
     return Exported(Bundle.open(place), rows, time.perf_counter() - start, best.unmet)
-
-
-def planned(
-    source: Path, formats: str | Sequence[str] | None, precisions: str | Sequence[str]
-) -> list[tuple[Format, str]]:
-    """Which variants an export makes, in the order of the manifest.
-
-    Raises:
-        UsageError: a format or precision is not offered, or cannot be made of this kind of model, or no
-            format has one of the precisions.
-    """
-    # No maintained converter makes TFLite of ONNX.
-    possible = [name for name in FORMATS if source.suffix.lower() != ".onnx" or name != "tflite"]
-    rows = parse_formats(possible if formats is None else formats)
-    if any(row.name not in possible for row in rows):
-        raise UsageError(
-            f"{source} is an .onnx file, of which no TFLite file can be made: choose --formats "
-            f"{','.join(possible)}, or give the Keras model or SavedModel it was made of"
-        )
-    return [(row, precision) for row in rows for precision in parse_precisions(precisions, row, rows)]
 
 
 def describe(row: Scored | Attempt) -> str:
@@ -198,15 +170,6 @@ def describe(row: Scored | Attempt) -> str:
     return text if row.doubt is None else f"{text}; {row.doubt}"
 
 
-def workers() -> int:
-    """How many variants are made side by side: one a core, as far as the memory goes."""
-    try:
-        memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        memory = _MEMORY_PER_WORKER
-    return max(1, min(engines.available_cores(), memory // _MEMORY_PER_WORKER))
-
-
 def _open(
     source: Path, data: str | Path | None, options: ModelOptions | None, scratch: Path, progress: Progress
 ) -> Subject:
@@ -217,37 +180,9 @@ def _open(
     return subject.of_model(source, data, options, room, progress)
 
 
-def _check_space(
-    place: Path, scratch: Path, item: Subject, jobs: Sequence[tuple[Format, str]], calibration_images: int
-) -> None:
-    """See that the disks have room before the slow work starts.
-
-    Raises:
-        WriteError: one has not.
-    """
-    size = sum(path.stat().st_size for path in _all_files(item.model))
-    shares = {"float32": 1.0, "float16": 0.5, AUTO: 0.5}
-    bundle = sum(size * shares.get(precision, 0.3) for _, precision in jobs)
-    pictures = (len(item.scored) + min(calibration_images, len(item.photos))) * math.prod(item.contract.shape)
-    nearest = next(parent for parent in place.resolve().parents if parent.is_dir())
-    needs = {nearest: bundle, scratch: pictures + 4 * size + bundle}
-    for disk, needed in needs.items():
-        free = shutil.disk_usage(disk).free
-        if free < needed:
-            raise WriteError(
-                f"{disk} has {format_size(free)} free and the export needs about {format_size(int(needed))} "
-                "there: free some space, or choose another "
-                + ("--out" if disk == nearest else "folder for scratch files with TMPDIR")
-            )
-
-
-def _all_files(model: Path) -> list[Path]:
-    return [model] if model.is_file() else [path for path in model.rglob("*") if path.is_file()]
-
-
 def _workshop(
     item: Subject,
-    jobs: Sequence[tuple[Format, str]],
+    wanted: Sequence[Job],
     calibration_images: int,
     limits: Limits,
     scratch: Path,
@@ -256,7 +191,7 @@ def _workshop(
     count: int,
 ) -> Workshop:
     calibrating: PixelSet | None = None
-    if needs_pictures(jobs):
+    if jobs.needs_pictures(wanted):
         chosen = item.calibrating(calibration_images)
         calibrating = calibration.decode_set(
             chosen,
@@ -274,17 +209,10 @@ def _workshop(
     )
 
 
-def needs_pictures(jobs: Sequence[tuple[Format, str]]) -> bool:
-    """Whether any of the variants is calibrated."""
-    return any(precision in (*CALIBRATED, AUTO) for _, precision in jobs)
-
-
-def _make_all(
-    shop: Workshop, jobs: Sequence[tuple[Format, str]], recipe: Recipe, count: int
-) -> list[Attempt]:
+def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int) -> list[Attempt]:
     """Every variant, in the order of the jobs; as many at a time as there are workers."""
-    formats = list(dict.fromkeys(format_.name for format_, _ in jobs))
-    calibrated = needs_pictures(jobs)
+    formats = list(dict.fromkeys(format_.name for format_, _ in wanted))
+    calibrated = jobs.needs_pictures(wanted)
     # Rounding weights reads the ONNX graph, whatever formats are asked for.
     drawn = formats if "onnx" in formats or not calibrated else [*formats, "onnx"]
     pool = ThreadPoolExecutor(count)
@@ -294,7 +222,7 @@ def _make_all(
         base = shop.base(shop.subject.model, graphs.result(), calibrated=calibrated)
         reference.result()
 
-        def make(job: tuple[Format, str]) -> Attempt:
+        def make(job: Job) -> Attempt:
             format_, precision = job
             attempt = (
                 ladder.climb(format_, shop, base, drawn)
@@ -305,12 +233,12 @@ def _make_all(
             return attempt
 
         # The longest first, so that no core waits for it at the end.
-        order = sorted(jobs, key=lambda job: job[1] not in (*CALIBRATED, AUTO))
+        order = sorted(wanted, key=lambda job: job[1] not in (*CALIBRATED, AUTO))
         futures = {(job[0].name, job[1]): pool.submit(make, job) for job in order}
         # As they end, so that the first that fails is heard of at once.
         for future in as_completed(futures.values()):
             future.result()
-        return _without_twins([futures[format_.name, precision].result() for format_, precision in jobs])
+        return _without_twins([futures[format_.name, precision].result() for format_, precision in wanted])
     except BaseException:
         # Ctrl-C reaches this thread alone; what the others wait for has to be ended.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -329,80 +257,3 @@ def _made(shop: Workshop, format_: Format, precision: str, base: Base, recipe: R
 def _without_twins(attempts: Sequence[Attempt]) -> list[Attempt]:
     """The ladder may end at a precision that was asked for as well: one of the two is enough."""
     return list({attempt.variant.name: attempt for attempt in attempts}.values())
-
-
-def _timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:
-    """The variants with their latencies, measured side by side with one thread now that nothing else runs."""
-    started = {}
-    try:
-        with shop.progress.step("measure latencies"):
-            for attempt in kept:
-                contents = {
-                    Path(entry.path).name: (attempt.folder / Path(entry.path).name).read_bytes()
-                    for entry in attempt.variant.files
-                }
-                row = engines.for_format(attempt.variant.format)
-                started[attempt.variant.name] = engines.start(row, contents, num_threads=1)
-            found = latency.measure(started, shop.scored.load()[:1])
-    finally:
-        for engine in started.values():
-            engine.close()
-    return tuple(
-        replace(attempt.variant, latency_s=found[attempt.variant.name], refused=attempt.reason)
-        for attempt in kept
-    )
-
-
-def _write(
-    folder: Path,
-    place: Path,
-    shop: Workshop,
-    kept: Sequence[Attempt],
-    variants: tuple[Variant, ...],
-    best: Pick,
-    here: str,
-    embedding: bool,
-    seconds: float,
-) -> None:
-    item = shop.subject
-    for attempt in kept:
-        (folder / attempt.variant.name).mkdir()
-        for entry in attempt.variant.files:
-            files.write_bytes(folder / entry.path, (attempt.folder / Path(entry.path).name).read_bytes())
-    libraries = dict(shop.libraries)
-    for attempt in kept:
-        libraries |= attempt.libraries
-    manifest = Manifest(
-        name=place.name.removesuffix(SUFFIX),
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        edgetl=edgetl.__version__,
-        contract=item.contract,
-        variants=variants,
-        pick=best.name,
-        pick_reason=best.reason,
-        reject_threshold=item.reject_threshold,
-        golden=golden.write(
-            folder, shop.scored, shop.reference, {attempt.variant.name: attempt.outputs for attempt in kept}
-        ),
-        measured_on=here,
-        embedding=embedding,
-        provenance={
-            **item.provenance,
-            "calibration": _pictures(shop.calibrating),
-            "scored": _pictures(shop.scored),
-            "libraries": {**library_versions(), **libraries},
-            "seconds": round(seconds, 1),
-        },
-    )
-    files.write_text(folder / MANIFEST, manifest.to_json())
-    files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
-    files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
-    Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
-
-
-def _pictures(pictures: PixelSet | None) -> dict[str, Any]:
-    """Fingerprint and class coverage of a set of pictures."""
-    if pictures is None:
-        return {"images": 0, "fingerprint": None, "classes": 0}
-    classes = len({photo.label for photo in pictures.photos})
-    return {"images": len(pictures.photos), "fingerprint": pictures.fingerprint, "classes": classes}

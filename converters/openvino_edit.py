@@ -113,10 +113,10 @@ def contents(model: openvino.Model, *, halve: bool = False) -> dict[str, bytes]:
         halve: store float32 constants as float16.
     """
     # What has no name of its own is numbered by the order of creation, which differs from run to run.
-    for place, op in enumerate(model.get_ordered_ops()):
+    for order, op in enumerate(model.get_ordered_ops()):
         kind, _, number = op.get_friendly_name().rpartition("_")
         if kind == op.get_type_name() and number.isdigit():
-            op.set_friendly_name(f"{kind}_at_{place}")
+            op.set_friendly_name(f"{kind}_at_{order}")
     # OpenVINO does not say that a disk is full, so it writes to a scratch folder and edgetl writes on.
     with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
         place = Path(scratch) / "model.xml"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgetl import extras, files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
-from edgetl.converters import export, subject
+from edgetl.converters import jobs, subject
 from edgetl.converters.adoption.options import ModelOptions, kind_of
 from edgetl.errors import BundleError, EdgetlError, MissingPackageError, RunError, UsageError
 from edgetl.reports.units import format_duration
@@ -60,13 +60,13 @@ def plan(
         UsageError: a format or precision is not offered.
     """
     source = Path(model)
-    jobs = export.planned(source, formats, precisions)
+    planned = jobs.planned(source, formats, precisions)
     missing = [
         f"{package} is not installed: pip install 'edgetl[train]'"
         for package in _NEEDED
         if not extras.is_installed(package)
     ]
-    for format_ in dict.fromkeys(format_ for format_, _ in jobs):
+    for format_ in dict.fromkeys(format_ for format_, _ in planned):
         try:
             engines.for_format(format_.name)
         except MissingPackageError as error:
@@ -82,7 +82,7 @@ def plan(
                     f"{gone[0]}, a photo of this run, is gone: give the folder of photos with --data"
                 )
             photos = f"{len(found.scored)} {found.split} photos score"
-            if export.needs_pictures(jobs):
+            if jobs.needs_pictures(planned):
                 # Raises where there are too few.
                 photos = f"{len(found.calibrating(calibration_images))} calibrate int8, {photos}"
         else:
@@ -100,10 +100,10 @@ def plan(
         missing.append(str(error))
     return Plan(
         model=str(source),
-        variants=tuple(f"{format_.name}-{precision}" for format_, precision in jobs),
+        variants=tuple(f"{format_.name}-{precision}" for format_, precision in planned),
         photos=photos,
         out=str(place) if place else "unknown",
-        workers=export.workers(),
+        workers=jobs.workers(),
         missing=tuple(missing),
         last_seconds=_last_seconds(place),
     )

@@ -15,7 +15,7 @@ from edgetl.errors import DatasetError, RunError, UsageError
 from edgetl.progress import Progress
 from edgetl.training import dataset
 from edgetl.training.dataset import Photo
-from edgetl.training.run import DESCRIPTION, Run
+from edgetl.training.run import Run
 
 FEWEST_CALIBRATING = 8
 """Fewer pictures cannot show the range of an activation."""
@@ -75,7 +75,7 @@ class Subject:
 
 def is_run(path: Path) -> bool:
     """Whether a path is a run rather than a model."""
-    return not path.exists() or (path / DESCRIPTION).is_file()
+    return not path.exists() or (path.is_dir() and not (path / "saved_model.pb").is_file())
 
 
 def of_run(path: Path, data: str | Path | None, options: ModelOptions | None) -> Subject:

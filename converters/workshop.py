@@ -92,7 +92,8 @@ class Workshop:
         self.reference: Floats = np.zeros((0, 0), np.float32)
         """float32 (n, classes), the trained model's answers; set by :meth:`ask_reference`."""
         self.libraries: dict[str, str] = {}
-        self._scratch, self._embedding, self._threads = scratch, embedding, threads
+        self.embedding = embedding
+        self._scratch, self._threads = scratch, threads
         self._numbers = itertools.count()
         self._locks: dict[str, threading.Lock] = {}
         self._known: dict[str, object] = {}
@@ -119,7 +120,7 @@ class Workshop:
                 self.subject.contract,
                 tuple(formats),
                 folder,
-                self._embedding,
+                self.embedding,
                 doing="writing the float graphs",
             )
         self.libraries |= written.libraries
@@ -298,7 +299,7 @@ class Workshop:
             version=edgetl.__version__,
             contract=subject.contract,
             precision=precision,
-            embedding=self._embedding,
+            embedding=self.embedding,
             licence=weights.get("licence"),
         )
 

@@ -17,7 +17,7 @@ import support
 import edgetl
 from edgetl import images, isolated
 from edgetl.bundle import Bundle
-from edgetl.converters import calibration, export, verification
+from edgetl.converters import calibration, export, jobs, verification
 from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.export import Exported
 from edgetl.errors import GateError, RunError, UsageError, WriteError
@@ -241,7 +241,7 @@ def test_a_disk_that_is_too_small_is_refused_before_the_slow_work(solar_run: Run
 def test_a_disk_that_fills_up_leaves_nothing_half_written(
     solar_run: Run, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_check_space", lambda *_: None)
+    monkeypatch.setattr(jobs, "check_space", lambda *_: None)
     out = small_disk / "b.edgetl"
     with pytest.raises(WriteError) as caught:
         edgetl.export(solar_run.path, formats="onnx", precisions="float32", out=out)

@@ -31,8 +31,8 @@ def test_takes_a_list_or_one_text_with_commas_each_name_once() -> None:
         (
             "flaot32",
             (
-                "precision 'flaot32' is not offered for onnx: choose float32, float16, dynamic, int8 or auto; "
-                "did you mean float32?"
+                "precision 'flaot32' is not offered for onnx: choose float32, float16, dynamic, int8 "
+                "or auto; did you mean float32?"
             ),
         ),
         ("", "precision '' is not offered for onnx: choose float32, float16, dynamic, int8 or auto"),

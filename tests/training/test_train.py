@@ -62,7 +62,11 @@ def test_the_keras_file_is_a_plain_model_that_answers_as_measured(solar_run: Run
     pixels = np.stack([pixels for _, pixels in features.decode_all(photos, solar_run.contract, {})])
     np.save(tmp_path / "pixels.npy", pixels)
     probabilities = isolated.call(
-        "edgetl.training.build:predict", solar_run.model, tmp_path / "pixels.npy", doing="predicting"
+        "edgetl.converters.graphs:predict",
+        solar_run.model,
+        solar_run.contract,
+        tmp_path / "pixels.npy",
+        doing="predicting",
     )
     assert probabilities.shape == (60, 2)
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)

@@ -1,0 +1,110 @@
+"""Write what an export made as one bundle."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import edgetl
+from edgetl import files
+from edgetl.bundle import MANIFEST, SUFFIX, Bundle
+from edgetl.converters import golden, latency
+from edgetl.converters.calibration import PixelSet
+from edgetl.converters.pick import Pick
+from edgetl.converters.workshop import Attempt, Workshop
+from edgetl.manifest import Manifest, Variant
+from edgetl.reports import pages
+from edgetl.runtime import engines
+from edgetl.training.run import library_versions
+
+
+def timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:
+    """The variants with their latencies, measured side by side with one thread now that nothing else runs."""
+    started = {}
+    try:
+        with shop.progress.step("measure latencies"):
+            for attempt in kept:
+                contents = {
+                    Path(entry.path).name: (attempt.folder / Path(entry.path).name).read_bytes()
+                    for entry in attempt.variant.files
+                }
+                row = engines.for_format(attempt.variant.format)
+                started[attempt.variant.name] = engines.start(row, contents, num_threads=1)
+            found = latency.measure(started, shop.scored.load()[:1])
+    finally:
+        for engine in started.values():
+            engine.close()
+    return tuple(
+        replace(attempt.variant, latency_s=found[attempt.variant.name], refused=attempt.reason)
+        for attempt in kept
+    )
+
+
+def write(
+    folder: Path,
+    name: str,
+    shop: Workshop,
+    kept: Sequence[Attempt],
+    variants: tuple[Variant, ...],
+    best: Pick,
+    here: str,
+    seconds: float,
+) -> None:
+    """Fill the folder that becomes the bundle.
+
+    Args:
+        folder: to write into; not yet in its place.
+        name: of the folder it will be.
+        shop: the model, its photos and its answers.
+        kept: what goes into the bundle.
+        variants: the same as the manifest has them.
+        best: the recommended one.
+        here: where the latencies were measured.
+        seconds: what the export took.
+
+    Raises:
+        WriteError: the disk is full.
+    """
+    item = shop.subject
+    for attempt in kept:
+        (folder / attempt.variant.name).mkdir()
+        for entry in attempt.variant.files:
+            files.write_bytes(folder / entry.path, (attempt.folder / Path(entry.path).name).read_bytes())
+    libraries = dict(shop.libraries)
+    for attempt in kept:
+        libraries |= attempt.libraries
+    manifest = Manifest(
+        name=name.removesuffix(SUFFIX),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        edgetl=edgetl.__version__,
+        contract=item.contract,
+        variants=variants,
+        pick=best.name,
+        pick_reason=best.reason,
+        reject_threshold=item.reject_threshold,
+        golden=golden.write(
+            folder, shop.scored, shop.reference, {attempt.variant.name: attempt.outputs for attempt in kept}
+        ),
+        measured_on=here,
+        embedding=shop.embedding,
+        provenance={
+            **item.provenance,
+            "calibration": _pictures(shop.calibrating),
+            "scored": _pictures(shop.scored),
+            "libraries": {**library_versions(), **libraries},
+            "seconds": round(seconds, 1),
+        },
+    )
+    files.write_text(folder / MANIFEST, manifest.to_json())
+    files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
+    files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
+    Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
+
+
+def _pictures(pictures: PixelSet | None) -> dict[str, Any]:
+    """Fingerprint and class coverage of a set of pictures."""
+    if pictures is None:
+        return {"images": 0, "fingerprint": None, "classes": 0}
+    classes = len({photo.label for photo in pictures.photos})
+    return {"images": len(pictures.photos), "fingerprint": pictures.fingerprint, "classes": classes}
