@@ -19,10 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgetl import isolated
+import edgetl
+from edgetl import images, isolated
 from edgetl.contract import Contract
 from edgetl.converters import flatbuffer, metadata
 from edgetl.converters import tflite_metadata as tflite
+from edgetl.converters.export import Exported
 from edgetl.converters.metadata import (
     ModelFacts,
     from_onnx,
@@ -34,6 +36,7 @@ from edgetl.converters.metadata import (
 )
 from edgetl.errors import ConversionError, ModelError
 from edgetl.runtime.litert import LiteRTEngine
+from edgetl.training.run import Run
 
 SIZE = 16
 LABELS = ("rot", "gelb", "leaf green", "cyan/türkis", "青")
@@ -326,6 +329,58 @@ def mediapipe_python() -> str:
     return named or sys.executable
 
 
+def asked(
+    python: str, model: bytes, pictures: NDArray[np.uint8], folder: Path
+) -> list[dict[str, tuple[str, float]]]:
+    """What MediaPipe's ImageClassifier says of each picture: label and score by head."""
+    (folder / "model.tflite").write_bytes(model)
+    np.save(folder / "pictures.npy", pictures)
+    done = subprocess.run(
+        [python, "-c", CLASSIFY, folder / "model.tflite", folder / "pictures.npy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["tflite-float32", "tflite-int8"])
+def test_mediapipe_takes_an_exported_file_as_it_is_and_gives_the_right_label(
+    name: str, mediapipe_python: str, solar_export: Exported, solar_run: Run, tmp_path: Path
+) -> None:
+    bundle = solar_export.bundle
+    photos = solar_run.dataset.split("test")[::4]
+    pictures = np.stack([images.decode(photo.path, bundle.manifest.contract) for photo in photos])
+    (content,) = bundle.model_files(bundle.variant(name)).values()
+    answers = asked(mediapipe_python, content, pictures, tmp_path)
+    with edgetl.load(bundle.path, variant=name) as model:
+        expected = [model.classify(photo.path) for photo in photos]
+    assert [answer["probabilities"][0] for answer in answers] == [answer.label for answer in expected]
+    scores = [answer["probabilities"][1] for answer in answers]
+    np.testing.assert_allclose(scores, [answer.score for answer in expected], atol=2e-3)
+    assert len({answer.label for answer in expected}) == 2
+
+
+def test_all_formats_of_an_export_carry_the_same_facts(solar_export: Exported) -> None:
+    bundle = solar_export.bundle
+
+    def files(name: str) -> dict[str, bytes]:
+        return bundle.model_files(bundle.variant(name))
+
+    weights = np.frombuffer(files("openvino-int8")["model.bin"], np.uint8)
+    xml = files("openvino-int8")["model.xml"]
+    network = openvino.Core().read_model(xml, openvino.Tensor(weights, shared_memory=False))
+    found = [
+        metadata.from_tflite(files("tflite-int8")["model.tflite"]),
+        metadata.from_onnx(onnx.load_model_from_string(files("onnx-int8")["model.onnx"])),
+        metadata.from_openvino(network),
+    ]
+    assert found[0] == found[1] == found[2]
+    assert json.loads(found[0]["labels"]) == list(bundle.labels)
+    assert found[0]["license"] == "Apache-2.0"
+
+
 @pytest.mark.parametrize(
     ("variant", "embedding"), [("tflite-float32", False), ("tflite-int8", False), ("tflite-float32", True)]
 )
@@ -349,16 +404,7 @@ def test_mediapipe_classifies_rgb_pictures_like_edgetl(
             graph.tensors[index].name = name.encode()
         model.signatureDefs = None
         before, facts = flatbuffer.write(model), replace(FACTS, embedding=True)
-    (tmp_path / "model.tflite").write_bytes(into_tflite(before, facts))
-    np.save(tmp_path / "pictures.npy", pictures)
-    done = subprocess.run(
-        [mediapipe_python, "-c", CLASSIFY, tmp_path / "model.tflite", tmp_path / "pictures.npy"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = asked(mediapipe_python, into_tflite(before, facts), pictures, tmp_path)
     assert {frozenset(answer) for answer in answers} == {frozenset(heads)}
     assert [answer["probabilities"][0] for answer in answers] == [
         LABELS[best] for best in expected.argmax(axis=1)
