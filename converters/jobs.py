@@ -1,7 +1,6 @@
 """Which variants an export makes, how many side by side, and whether the disks have room for them."""
 
 import math
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,11 +44,18 @@ def needs_pictures(jobs: Sequence[Job]) -> bool:
 
 def workers() -> int:
     """How many variants are made side by side: one a core, as far as the memory goes."""
+    return max(1, min(engines.available_cores(), _free_memory() // _MEMORY_PER_WORKER))
+
+
+def _free_memory() -> int:
+    """Bytes that can be had without swapping; enough for one worker where nobody says."""
     try:
-        memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        memory = _MEMORY_PER_WORKER
-    return max(1, min(engines.available_cores(), memory // _MEMORY_PER_WORKER))
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return _MEMORY_PER_WORKER
+    # Not "free": what the cache of files holds is given up when it is needed.
+    found = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * found[0] if found else _MEMORY_PER_WORKER
 
 
 def check_space(

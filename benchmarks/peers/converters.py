@@ -315,14 +315,20 @@ def measure(job: Job, folder: Path) -> bool:
         for turn, fold in enumerate(job.folds):
             out = folder / f"{number}-{turn}"
             out.mkdir()
-            with redirect_stdout(sys.stderr):  # the libraries' chatter is no part of the table
-                seconds = convert(job, fold, out)
+            try:
+                with redirect_stdout(sys.stderr):  # the libraries' chatter is no part of the table
+                    seconds = convert(job, fold, out)
+            except Exception as error:  # noqa: BLE001 - that a library cannot do it is a result
+                print(f"{form} {words}: {str(error).strip().splitlines()[-1]}", flush=True)
+                break
             files = {path.name: path.read_bytes() for path in sorted(out.iterdir())}
             engine = engines.start(engines.for_format(form), files, num_threads=THREADS)
             answers = engine.run(fold.pixels)[0].argmax(axis=1)
             hits += int((answers == fold.truth).sum())
             agreeing += int((answers == fold.reference.argmax(axis=1)).sum())
             count += len(answers)
+        if not count:
+            continue
         rows.append(
             {
                 "name": f"{form} {words}",

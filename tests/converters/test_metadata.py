@@ -326,7 +326,16 @@ def mediapipe_python() -> str:
     named = os.environ.get("EDGETL_MEDIAPIPE_PYTHON")
     if named is None and find_spec("mediapipe") is None:
         pytest.skip("needs mediapipe: install it, or let EDGETL_MEDIAPIPE_PYTHON name a Python that has it")
-    return named or sys.executable
+    python = named or sys.executable
+    tried = subprocess.run(
+        [python, "-c", "from mediapipe.tasks.python import vision"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode != 0:
+        pytest.skip(f"needs mediapipe, which does not load here: {tried.stderr.strip().splitlines()[-1]}")
+    return python
 
 
 def asked(
