@@ -38,8 +38,8 @@ def planned(source: Path, formats: str | Sequence[str] | None, precisions: str |
 
 
 def needs_pictures(jobs: Sequence[Job]) -> bool:
-    """Whether any of the variants is calibrated."""
-    return any(precision in (*CALIBRATED, AUTO) for _, precision in jobs)
+    """Whether any of the variants needs calibration pictures, if only to round its weights well."""
+    return any(precision in (*CALIBRATED, "dynamic", AUTO) for _, precision in jobs)
 
 
 def workers() -> int:

@@ -73,7 +73,12 @@ def into_onnx(model: "onnx.ModelProto", facts: ModelFacts) -> None:
     model.doc_string = facts.description
     model.producer_name, model.producer_version = "edgetl", facts.version
     texts = facts.to_dict()
-    others = [(entry.key, entry.value) for entry in model.metadata_props if entry.key not in texts]
+    others = [
+        (entry.key, entry.value)
+        for entry in model.metadata_props
+        # ONNX Runtime's quantizer leaves notes to itself there.
+        if entry.key not in texts and not entry.key.startswith("onnx.")
+    ]
     del model.metadata_props[:]
     for key, value in (*others, *texts.items()):
         model.metadata_props.add(key=key, value=value)

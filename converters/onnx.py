@@ -16,6 +16,9 @@ from edgetl.converters.request import FLOAT_HEAD_SHARE, ConversionRequest, Conve
 from edgetl.converters.results import Layer
 from edgetl.files import write_bytes
 
+_MIDDLE = 128
+"""Zero point of uint8 weights that lie evenly around 0."""
+
 
 def convert(request: ConversionRequest) -> ConvertedModel:
     """Write ``model.onnx``: uint8 (1, height, width, 3) in, float32 (1, classes) out, no external data.
@@ -43,11 +46,38 @@ def _float16(model: onnx.ModelProto, _request: ConversionRequest, _scratch: Path
     return model
 
 
-def _dynamic(model: onnx.ModelProto, _request: ConversionRequest, scratch: Path) -> onnx.ModelProto:
+def _dynamic(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> onnx.ModelProto:
+    _round(model, request.rounded())
     written = scratch / "dynamic.onnx"
     # ONNX Runtime has no ConvInteger kernel for signed weights.
     quantization.quantize_dynamic(model, written, weight_type=quantization.QuantType.QUInt8)
-    return onnx.load(written)
+    quantized = onnx.load(written)
+    _scale_each_channel(quantized, model)
+    return quantized
+
+
+def _scale_each_channel(quantized: onnx.ModelProto, model: onnx.ModelProto) -> None:
+    """Give the integer convolutions a scale for each output channel instead of one for the kernel.
+
+    ``quantize_dynamic`` cannot: ``ConvInteger`` takes one zero point. But the scale is multiplied in behind
+    it, where a vector does as well; and with all zero points in the middle one is enough.
+    """
+    constants = {tensor.name: tensor for tensor in quantized.graph.initializer}
+    floats = {tensor.name for tensor in model.graph.initializer}
+    for node in quantized.graph.node:
+        name = node.input[1].removesuffix("_quantized") if node.op_type == "ConvInteger" else ""
+        if name not in floats:
+            continue
+        kernel = onnx_edit.constant(model, name)
+        steps = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+        steps[steps == 0] = 1.0
+        whole = np.clip(np.round(kernel / steps), -127, 127) + _MIDDLE
+        for part, values in (
+            (f"{name}_quantized", whole.astype(np.uint8)),
+            (f"{name}_zero_point", np.uint8(_MIDDLE).reshape(())),
+            (f"{name}_scale", steps.reshape(1, -1, 1, 1).astype(np.float32)),
+        ):
+            constants[part].CopyFrom(onnx.numpy_helper.from_array(np.asarray(values), part))
 
 
 def _int8(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> onnx.ModelProto:
@@ -132,4 +162,4 @@ def _kept_in_float(model: onnx.ModelProto, recipe: Recipe, layers: Mapping[int, 
 
 def _head_is_small(model: onnx.ModelProto) -> bool:
     head = onnx_edit.find_head(model)
-    return head is not None and onnx_edit.head_share(model, head) < FLOAT_HEAD_SHARE
+    return head is not None and onnx_edit.shares(model)[head.nodes[0]] < FLOAT_HEAD_SHARE

@@ -105,18 +105,21 @@ def set_head(model: onnx.ModelProto, head: Head, weights: HeadWeights) -> None:
     set_constant(model, head.bias, weights.bias)
 
 
-def head_share(model: onnx.ModelProto, head: Head) -> float:
-    """How much of the model's work the head is: its weights, each used once, among all uses of weights."""
+def shares(model: onnx.ModelProto) -> dict[str, float]:
+    """How much of the model's multiply-accumulates each layer with a kernel does, by name; 0 to 1."""
     shaped = onnx.shape_inference.infer_shapes(model)
     sizes = {
         info.name: [size.dim_value for size in info.type.tensor_type.shape.dim]
         for info in (*shaped.graph.value_info, *shaped.graph.output)
     }
-    uses = 0
+    uses = {}
     for layer in weighted(model):
         places = sizes.get(layer.output[0], [])
-        uses += constant(model, layer.input[1]).size * int(np.prod(places[2:] if len(places) == 4 else 1))
-    return constant(model, head.kernel).size / max(uses, 1)
+        uses[layer.name] = constant(model, layer.input[1]).size * int(
+            np.prod(places[2:] if len(places) == 4 else 1)
+        )
+    total = max(sum(uses.values()), 1)
+    return {name: count / total for name, count in uses.items()}
 
 
 def constant(model: onnx.ModelProto, name: str) -> NDArray[np.float32]:

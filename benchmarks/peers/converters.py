@@ -2,6 +2,7 @@
 
     python benchmarks/peers/converters.py          # EfficientNet-Lite0 with its ImageNet head
     python benchmarks/peers/converters.py RUN      # a folder written by edgetl train
+    python benchmarks/peers/converters.py --only onnx   # the rows with this word in them
 
 Without a run, ``../shared/data/imagenet_even`` is split in two by a fixed seed: one half calibrates and the
 other scores, then the halves change places, so all 500 are scored. With a run, its train photos calibrate
@@ -307,10 +308,12 @@ def from_run(path: str, folder: Path) -> Job:
     return Job(f"run {run.name}", run.model.resolve(), run.contract, folder, shared_s, (fold,))
 
 
-def measure(job: Job, folder: Path) -> bool:
+def measure(job: Job, folder: Path, only: str) -> bool:
     """Convert, score and time every variant, and print the tables; whether edgetl keeps its promises."""
     rows: list[dict[str, Any]] = []
     for number, (form, words, convert) in enumerate(CONVERTERS):
+        if only not in f"{form} {words}":
+            continue
         hits = agreeing = count = 0
         for turn, fold in enumerate(job.folds):
             out = folder / f"{number}-{turn}"
@@ -357,6 +360,8 @@ def measure(job: Job, folder: Path) -> bool:
     print("| --- | ---: | ---: |")
     good = True
     for ours, theirs in DEFAULTS.items():
+        if not {ours, theirs} <= set(named):
+            continue
         ratio = named[ours]["latency_s"] / named[theirs]["latency_s"]
         gain = 100 * (named[ours]["accuracy"] - named[theirs]["accuracy"])
         print(f"| {ours} | {ratio:.3f} | {gain:+.1f} |")
@@ -398,5 +403,6 @@ def _machine() -> str:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="edgetl-peers-") as scratch:
         room = Path(scratch)
-        job = from_run(sys.argv[1], room) if len(sys.argv) > 1 else lite0_on_imagenet(room)
-        sys.exit(0 if measure(job, room) else 1)
+        run, only = (sys.argv[1:2], "") if sys.argv[1:2] != ["--only"] else ([], sys.argv[2])
+        job = from_run(run[0], room) if run else lite0_on_imagenet(room)
+        sys.exit(0 if measure(job, room, only) else 1)

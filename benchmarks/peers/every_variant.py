@@ -50,7 +50,7 @@ def main() -> int:
         mobilenet = SHARED / "weights" / "mobilenet_v2_1.0_160_no_top.weights.h5"
         networks = {
             "efficientnet_lite0": {},
-            "mobilenet_v2": {"weights": mobilenet, "size": 160},
+            "mobilenet_v2": {"weights": str(mobilenet), "size": 160},
         }
         print(f"measured on {machine.describe().label}")
         print(

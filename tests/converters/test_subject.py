@@ -237,14 +237,14 @@ def test_one_class_cannot_calibrate() -> None:
         made([photo(number, 1) for number in range(30)]).calibrating(20)
 
 
-def test_a_folder_is_a_run_by_its_description_and_so_is_a_path_to_nothing(
+def test_a_folder_is_a_run_unless_it_is_a_savedmodel_and_so_is_a_path_to_nothing(
     tmp_path: Path, model: Path
 ) -> None:
     assert not subject.is_run(model)
-    assert not subject.is_run(tmp_path)
-    assert subject.is_run(tmp_path / "nothing")
-    (tmp_path / "run.json").touch()
     assert subject.is_run(tmp_path)
+    assert subject.is_run(tmp_path / "nothing")
+    (tmp_path / "saved_model.pb").touch()
+    assert not subject.is_run(tmp_path)
 
 
 def test_a_run_brings_its_photos_its_place_and_its_history(solar_run: Run) -> None:
