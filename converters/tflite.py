@@ -77,12 +77,18 @@ def _dynamic(request: ConversionRequest) -> bytes:
 
 
 def _int16x8(request: ConversionRequest) -> bytes:
-    # 16-bit activations leave the features as they were, and TFLite has no fast kernels to see it by.
+    # 16-bit activations leave the features as they were: there is no head to correct.
     model = flatbuffer.read(request.graph.read_bytes())
-    _round(model, request.rounded())
-    graph = flatbuffer.write(model)
     recipe = _recipe(model, request, activation_bits=16)
-    return _quantized(graph, recipe, _ranges(graph, recipe, request))
+    _round(model, request.rounded())
+    tflite_input.fold(model, exactly=False)
+    graph = flatbuffer.write(model)
+    quantized = flatbuffer.read(_quantized(graph, recipe, _ranges(graph, recipe, request)))
+    for operator in flatbuffer.of_kind(quantized, (Op.ADD, Op.SUB)):
+        # As the quantizer leaves it, LiteRT takes the scales of a sum for powers of two, which they are
+        # not: it then refuses the model, or adds in steps that are too coarse.
+        operator.builtinOptions.potScaleInt16 = False
+    return flatbuffer.write(quantized)
 
 
 def _int8(request: ConversionRequest) -> bytes:

@@ -41,6 +41,7 @@ def save(photos: Path, folder: Path) -> None:
         x = keras.layers.Conv2D(width, 1)(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
+    x = keras.layers.Add()([x, keras.layers.Conv2D(64, 1)(x)])
     features = keras.layers.GlobalAveragePooling2D()(x)
     body = keras.Model(source, features)
     # Statistics of the photos themselves, as training would have left them.

@@ -1,6 +1,7 @@
 """Two networks on two datasets, exported in every precision: drop, agreement, largest difference.
 
-    python benchmarks/peers/every_variant.py            # needs ../shared, takes about 15 minutes on 2 cores
+    python benchmarks/peers/every_variant.py            # needs ../shared, takes about 12 minutes on 2 cores
+    python benchmarks/peers/every_variant.py solar      # or hymenoptera: one of the two
 
 EfficientNet-Lite0 and MobileNetV2 under heads for ants and bees (153 photos score) and for solar cells (656
 score). Exits 1 when a variant's drop is above 0.5 points and its interval does not reach 0 either, when a
@@ -58,6 +59,8 @@ def main() -> int:
         )
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         for photos, place in data.items():
+            if sys.argv[1:] not in ([], [photos]):
+                continue
             for network, options in networks.items():
                 run = edgetl.train(place, out=room / f"{network}-{photos}", backbone=network, **options)
                 exported = edgetl.export(
