@@ -37,6 +37,7 @@ def tidy(model: onnx.ModelProto, *, embedding: bool) -> None:
         ConversionError: an embedding is asked for and there is no head that reads one.
     """
     graph = model.graph
+    _in_one_order(graph)
     softmax = any(node.op_type == "Softmax" for node in graph.node)
     _rename(graph, graph.output[0].name, "probabilities" if softmax else "embedding")
     if embedding and softmax:
@@ -58,6 +59,55 @@ def tidy(model: onnx.ModelProto, *, embedding: bool) -> None:
     kept = [item for item in model.opset_import if item.domain in used]
     del model.opset_import[:]
     model.opset_import.extend(kept)
+
+
+def _in_one_order(graph: onnx.GraphProto) -> None:
+    """Sort nodes by what the output needs first, and number what the exporter named by chance.
+
+    tf2onnx walks through sets of objects: which of several equal constants stays, the order of nodes and
+    the numbers in names differ from run to run.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    ordered: list[onnx.NodeProto] = []
+    seen: set[str] = set()
+    waiting = [(output.name, False) for output in reversed(graph.output)]
+    while waiting:
+        name, done = waiting.pop()
+        node = makers.get(name)
+        if node is None or (not done and node.output[0] in seen):
+            continue
+        if done:
+            ordered.append(node)
+            continue
+        seen.add(node.output[0])
+        waiting.append((name, True))
+        waiting += [(source, False) for source in reversed(node.input)]
+    kept = {value.name for value in (*graph.input, *graph.output)}
+    names: dict[str, str] = {}
+    for number, node in enumerate(ordered):
+        if not node.name or "__" in node.name:
+            node.name = f"{node.op_type}_{number}"
+        for source in node.input:
+            if source in constants:
+                names.setdefault(source, f"constant_{len(names)}")
+        for place, target in enumerate(node.output):
+            if target not in kept:
+                names[target] = f"{node.name}_{number}:{place}"
+    for node in ordered:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+    tensors = [(names[name], tensor) for name, tensor in constants.items() if name in names]
+    for new, tensor in tensors:
+        tensor.name = new
+    used = [
+        onnx.TensorProto.FromString(tensor.SerializeToString())
+        for _, tensor in sorted(tensors, key=lambda pair: int(pair[0].rpartition("_")[2]))
+    ]
+    del graph.node[:], graph.initializer[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(used)
 
 
 def find_head(model: onnx.ModelProto) -> Head | None:
