@@ -20,11 +20,12 @@ from edgetl.converters.pick import pick
 from edgetl.converters.request import CALIBRATED, Recipe
 from edgetl.converters.subject import Subject
 from edgetl.converters.workshop import Attempt, Base, Workshop
-from edgetl.errors import GateError
+from edgetl.errors import GateError, RunError
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.reports.units import format_share, format_size
 from edgetl.runtime import engines
+from edgetl.training.dataset import Photo
 
 _WORDS = {
     "float32": "as it was trained",
@@ -191,8 +192,15 @@ def _workshop(
     count: int,
 ) -> Workshop:
     calibrating: PixelSet | None = None
-    if jobs.needs_pictures(wanted):
-        chosen = item.calibrating(calibration_images)
+    chosen: tuple[Photo, ...] = ()
+    if jobs.likes_pictures(wanted):
+        try:
+            chosen = item.calibrating(calibration_images)
+        except RunError:
+            if jobs.needs_pictures(wanted):
+                raise
+            progress.warn("no photos are left to round weights by: float16 rounds each weight by itself")
+    if chosen:
         calibrating = calibration.decode_set(
             chosen,
             item.contract,
@@ -214,7 +222,7 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
     formats = list(dict.fromkeys(format_.name for format_, _ in wanted))
     calibrated = jobs.needs_pictures(wanted)
     # Rounding weights reads the ONNX graph, whatever formats are asked for.
-    drawn = formats if "onnx" in formats or not calibrated else [*formats, "onnx"]
+    drawn = formats if "onnx" in formats or shop.calibrating is None else [*formats, "onnx"]
     pool = ThreadPoolExecutor(count)
     try:
         graphs = pool.submit(shop.graphs, shop.subject.model, drawn, "write the float graphs")

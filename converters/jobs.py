@@ -38,8 +38,13 @@ def planned(source: Path, formats: str | Sequence[str] | None, precisions: str |
 
 
 def needs_pictures(jobs: Sequence[Job]) -> bool:
-    """Whether any of the variants needs calibration pictures, if only to round its weights well."""
+    """Whether any of the variants needs calibration pictures, if only to round its int8 weights well."""
     return any(precision in (*CALIBRATED, "dynamic", AUTO) for _, precision in jobs)
+
+
+def likes_pictures(jobs: Sequence[Job]) -> bool:
+    """Whether calibration pictures make any of the variants better: float16 does without where it must."""
+    return needs_pictures(jobs) or any(precision == "float16" for _, precision in jobs)
 
 
 def workers() -> int:

@@ -18,6 +18,9 @@ from edgetl.files import write_bytes
 
 _MIDDLE = 128
 """Zero point of uint8 weights that lie evenly around 0."""
+_FLOAT_FIRST_SHARE = 0.05
+"""A first layer that is a smaller share of the multiply-accumulates stays in float in ``dynamic``: it reads
+pixels, and a scale for the range of each picture would not meet their steps."""
 
 
 def convert(request: ConversionRequest) -> ConvertedModel:
@@ -41,7 +44,8 @@ def _float32(model: onnx.ModelProto, _request: ConversionRequest, _scratch: Path
     return model
 
 
-def _float16(model: onnx.ModelProto, _request: ConversionRequest, _scratch: Path) -> onnx.ModelProto:
+def _float16(model: onnx.ModelProto, request: ConversionRequest, _scratch: Path) -> onnx.ModelProto:
+    _round(model, request.rounded())
     onnx_float16.halve(model)
     return model
 
@@ -49,11 +53,20 @@ def _float16(model: onnx.ModelProto, _request: ConversionRequest, _scratch: Path
 def _dynamic(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> onnx.ModelProto:
     _round(model, request.rounded())
     written = scratch / "dynamic.onnx"
-    # ONNX Runtime has no ConvInteger kernel for signed weights.
-    quantization.quantize_dynamic(model, written, weight_type=quantization.QuantType.QUInt8)
+    kept = _small_head(model)
+    shares = onnx_edit.shares(model)
+    first = [layer.name for layer in onnx_edit.weighted(model)[:1] if shares[layer.name] < _FLOAT_FIRST_SHARE]
+    quantization.quantize_dynamic(
+        model,
+        written,
+        # ONNX Runtime has no ConvInteger kernel for signed weights.
+        weight_type=quantization.QuantType.QUInt8,
+        # It parts a Gemm into a product and an addition before it looks at names.
+        nodes_to_exclude=[*first, *kept, *(f"{name}_MatMul" for name in kept)],
+    )
     quantized = onnx.load(written)
     _scale_each_channel(quantized, model)
-    return quantized
+    return _with_corrected_head(quantized, request) if kept else quantized
 
 
 def _scale_each_channel(quantized: onnx.ModelProto, model: onnx.ModelProto) -> None:
@@ -85,8 +98,12 @@ def _int8(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> 
     _round(model, request.rounded())
     onnx_input.fold(model)
     quantized = _quantized(model, request, kept, scratch)
+    return _with_corrected_head(quantized, request) if _small_head(model) else quantized
+
+
+def _with_corrected_head(quantized: onnx.ModelProto, request: ConversionRequest) -> onnx.ModelProto:
     head, logits = onnx_edit.find_head(quantized), request.wanted_logits()
-    if head is None or logits is None or not _head_is_small(model):
+    if head is None or logits is None:
         return quantized
     with onnx_edit.with_features(quantized, head) as engine:
         found = head_correction.features(engine, request.pictures())
@@ -105,11 +122,19 @@ _PRECISIONS: Mapping[str, Callable[[onnx.ModelProto, ConversionRequest, Path], o
 
 def _round(model: onnx.ModelProto, layers: Mapping[int, Layer]) -> None:
     """Put weights onto the steps that ``rounding.py`` chose."""
-    for place, node in enumerate(onnx_edit.weighted(model)):
-        if place in layers and len(node.input) == 3:
-            onnx_edit.set_constant(model, node.input[1], layers[place].kernel)
-            bias = onnx_edit.constant(model, node.input[2])
-            onnx_edit.set_constant(model, node.input[2], bias + layers[place].shift)
+
+    def put(node: onnx.NodeProto, layer: Layer) -> None:
+        bias = onnx_edit.constant(model, node.input[2])
+        onnx_edit.set_constant(model, node.input[1], layer.kernel)
+        onnx_edit.set_constant(model, node.input[2], layer.bias(bias))
+
+    constants = {tensor.name for tensor in model.graph.initializer}
+    nodes = [node for node in onnx_edit.weighted(model) if node.op_type == "Conv" and len(node.input) == 3]
+    rounding.apply(
+        [(node, onnx_edit.constant(model, node.input[1])) for node in nodes if node.input[2] in constants],
+        layers,
+        put,
+    )
 
 
 class _Pictures(quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -140,7 +165,7 @@ def _quantized(
         nodes_to_exclude=kept,
         extra_options={"CalibMovingAverage": recipe.ranges == "averaged", **onnx_input.exact_range(model)},
         # Later rungs of the ladder read the ranges of the first.
-        calibration_cache_path=work / f"onnx-{recipe.ranges}-{recipe.pictures}-{recipe.round_weights}.json",
+        calibration_cache_path=work / f"onnx-{recipe.ranges}-{recipe.pictures}-{request.rounds()}.json",
     )
     return onnx.load(written)
 
@@ -154,12 +179,12 @@ def _kept_in_float(model: onnx.ModelProto, recipe: Recipe, layers: Mapping[int, 
     kept += [
         layer.name for place, layer in enumerate(onnx_edit.weighted(model)) if place in recipe.float_layers
     ]
-    head = onnx_edit.find_head(model)
-    if head is not None and _head_is_small(model):
-        kept += head.nodes
-    return kept
+    return [*kept, *_small_head(model)]
 
 
-def _head_is_small(model: onnx.ModelProto) -> bool:
+def _small_head(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes of a head that is small; none of any other."""
     head = onnx_edit.find_head(model)
-    return head is not None and onnx_edit.shares(model)[head.nodes[0]] < FLOAT_HEAD_SHARE
+    if head is None or onnx_edit.shares(model)[head.nodes[0]] >= FLOAT_HEAD_SHARE:
+        return []
+    return list(head.nodes)

@@ -191,6 +191,11 @@ def weighted(model: onnx.ModelProto) -> list[onnx.NodeProto]:
     return [node for node in model.graph.node if node.op_type in WEIGHTED and {*node.input[1:2]} <= constants]
 
 
+def same_kernel(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether two kernels are one and the same, but for how a converter folds a normalisation into it."""
+    return one.shape == other.shape and np.allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
 def first_weighted_place(model: onnx.ModelProto) -> int:
     """How many nodes stand before the first layer: those of the normalisation."""
     layers = weighted(model)

@@ -30,9 +30,12 @@ def convert(request: ConversionRequest) -> ConvertedModel:
     if request.precision == "int8":
         model = _int8(model, request)
         libraries["nncf"] = version("nncf")
+    if request.precision == "float16":
+        _round(model, request.rounded())
+        openvino_edit.halve(model)
     if request.facts is not None:
         metadata.into_openvino(model, request.facts)
-    for name, content in openvino_edit.contents(model, halve=request.precision == "float16").items():
+    for name, content in openvino_edit.contents(model).items():
         write_bytes(request.out / name, content)
     return ConvertedModel(("model.xml", "model.bin"), time.perf_counter() - start, libraries)
 
@@ -53,10 +56,8 @@ def _int8(model: openvino.Model, request: ConversionRequest) -> openvino.Model:
 
 def _round(model: openvino.Model, layers: Mapping[int, Layer]) -> None:
     """Put weights onto the steps that ``rounding.py`` chose."""
-    for op, kernel in list(openvino_edit.kernels(model)):
-        place = rounding.place_of(kernel, layers)
-        if place is not None:
-            openvino_edit.set_kernel(op, layers[place].kernel, layers[place].shift)
+    rows = [row for row in openvino_edit.kernels(model) if openvino_edit.bias_behind(row[0]) is not None]
+    rounding.apply(rows, layers, openvino_edit.set_kernel)
 
 
 def _quantized(model: openvino.Model, request: ConversionRequest, kept: list[str]) -> openvino.Model:

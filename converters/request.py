@@ -77,8 +77,8 @@ class ConversionRequest:
     logits: Path | None = None
     """What ``head_correction.write_logits`` wrote; without it the head is not corrected."""
     layers: Path | None = None
-    """What ``rounding.write`` wrote; without it weights are rounded one by one, and
-    ``Recipe.float_layers`` cannot be found."""
+    """What ``rounding.write`` wrote, for float16 with its steps and else with those of int8; without it
+    weights are rounded one by one, and ``Recipe.float_layers`` cannot be found."""
     work: Path | None = None
     """A folder that the requests for one graph share: ranges of activations are measured once."""
 
@@ -99,12 +99,16 @@ class ConversionRequest:
         pixels: NDArray[np.uint8] = np.load(self.calibration, mmap_mode="r")
         return pixels
 
+    def rounds(self) -> bool:
+        """Whether weights are taken as ``rounding.write`` left them."""
+        return self.recipe.round_weights and self.recipe.per_channel
+
     def rounded(self) -> Mapping[int, Layer]:
         """What ``rounding.write`` found, by place in the ONNX graph; empty when there is none."""
         if self.layers is None:
             return {}
         found = read_layers(self.layers)
-        if not (self.recipe.round_weights and self.recipe.per_channel):
+        if not self.rounds():
             return {place: layer.as_it_was() for place, layer in found.items()}
         return found
 

@@ -24,21 +24,36 @@ class Layer:
     before: NDArray[np.float32]
     """float32 (out, in / groups, height, width), as it was trained."""
     kernel: NDArray[np.float32]
-    """The same on the steps of int8."""
+    """The same, widened (``channel_ranges.py``) and rounded."""
+    factor: NDArray[np.float32]
+    """float32 (out,), what the outputs were multiplied by."""
     shift: NDArray[np.float32]
     """float32 (out,), to be added to the bias."""
+    tied: bool = False
+    """Whether it may only be changed together with the others that are tied."""
+
+    def bias(self, before: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The bias that goes with the kernel; float32 (out,)."""
+        return before.reshape(-1) * self.factor + self.shift
 
     def as_it_was(self) -> "Layer":
         """Not rounded; it only tells which layer it is."""
-        return Layer(self.before, self.before, np.zeros_like(self.shift))
+        return Layer(self.before, self.before, np.ones_like(self.factor), np.zeros_like(self.shift))
 
 
 def read_layers(file: Path) -> dict[int, Layer]:
     """What ``rounding.write`` wrote, by the layer's place in the ONNX graph."""
     with np.load(file, allow_pickle=False) as arrays:
         places = [int(name.partition("_")[2]) for name in arrays.files if name.startswith("before_")]
+        tied = {int(place) for place in arrays["tied"]}
         return {
-            place: Layer(arrays[f"before_{place}"], arrays[f"kernel_{place}"], arrays[f"shift_{place}"])
+            place: Layer(
+                before=arrays[f"before_{place}"],
+                kernel=arrays[f"kernel_{place}"],
+                factor=arrays[f"factor_{place}"],
+                shift=arrays[f"shift_{place}"],
+                tied=place in tied,
+            )
             for place in places
         }
 

@@ -1,4 +1,4 @@
-"""Round weights to int8 so that what a layer says changes least, not so that each weight changes least.
+"""Round weights so that what a layer says changes least, not so that each weight changes least.
 
 Rounding each weight to the nearest step is best only for inputs without correlation. Neighbouring pixels and
 channels are correlated, and inputs have a mean: so one weight's error is made good by those that are
@@ -8,22 +8,24 @@ error is left goes into the bias (Nagel et al., ICCV 2019). The graph stays floa
 the steps that every quantizer then finds, so this costs nothing on the board.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import onnx
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from edgetl.converters import onnx_edit
+from edgetl.converters import channel_ranges, onnx_edit
 from edgetl.converters.results import Layer
 from edgetl.errors import ConversionError
 from edgetl.files import write_arrays
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
 
 Floats = NDArray[np.float64]
+Steps = Literal["int8", "float16"]
+T = TypeVar("T")
 
 PICTURES = 32
 _POSITIONS = 128
@@ -34,29 +36,58 @@ _DAMPING = 0.01
 """Share of the mean input power that is added to each input, as GPTQ's authors do."""
 
 
-def write(graph: Path, pictures: Path, out: Path) -> None:
+def write(graph: Path, pictures: Path, out: Path, to: Steps = "int8") -> None:
     """Round every convolution of a float graph; called in a child process.
+
+    For int8 the channels between them are widened first (``channel_ranges.py``).
 
     Args:
         graph: float ``.onnx`` graph that takes ``pixels``.
         pictures: ``.npy``, uint8 (n, height, width, 3), train pictures.
         out: ``.npz`` to write, read back by ``request.read_layers``.
+        to: what the weights are rounded to.
     """
     model = onnx.load(graph)
-    pixels = np.load(pictures, mmap_mode="r")[:PICTURES]
+    pixels = np.load(pictures, mmap_mode="r")
     convolutions = {
         place: node for place, node in enumerate(onnx_edit.weighted(model)) if node.op_type == "Conv"
     }
-    arrays: dict[str, NDArray[np.float32]] = {}
-    for place, (mean, power) in _statistics(model, convolutions, pixels).items():
-        kernel = onnx_edit.constant(model, convolutions[place].input[1])
+    before = {place: onnx_edit.constant(model, node.input[1]) for place, node in convolutions.items()}
+    factors = channel_ranges.widen(model, pixels) if to == "int8" else {}
+    arrays: dict[str, NDArray[Any]] = {"tied": np.array(sorted(factors), np.int64)}
+    for place, (mean, power) in _statistics(model, convolutions, pixels[:PICTURES]).items():
+        kernel = onnx_edit.constant(model, convolutions[place].input[1]).astype(np.float64)
         groups = len(mean)
-        rounded = round_kernel(kernel.astype(np.float64), power)
+        rounded = round_kernel(kernel, power, to)
         change = (rounded - kernel).reshape(groups, len(kernel) // groups, -1)
         shift = -(change @ mean[..., np.newaxis]).reshape(-1)
-        arrays |= {f"before_{place}": kernel, f"kernel_{place}": rounded.astype(np.float32)}
-        arrays[f"shift_{place}"] = shift.astype(np.float32)
+        factor = factors.get(place, np.ones(len(kernel)))
+        arrays |= {f"before_{place}": before[place], f"kernel_{place}": rounded.astype(np.float32)}
+        arrays |= {f"factor_{place}": factor.astype(np.float32), f"shift_{place}": shift.astype(np.float32)}
     write_arrays(out, **arrays)
+
+
+def apply(
+    kernels: Iterable[tuple[T, NDArray[np.float32]]],
+    layers: Mapping[int, Layer],
+    put: Callable[[T, Layer], None],
+) -> None:
+    """Give the convolutions of a graph of any format their rounded weights.
+
+    Layers whose channels were widened belong together: in a graph that does not have all of them, none of
+    the weights is changed.
+
+    Args:
+        kernels: what ``put`` knows a convolution by and its kernel, float32 (out, in / groups, height,
+            width), for each that has a bias.
+        layers: as ``request.read_layers`` gives them.
+        put: changes one.
+    """
+    found = [(place_of(kernel, layers), key) for key, kernel in kernels]
+    if {place for place, layer in layers.items() if layer.tied} <= {place for place, _ in found}:
+        for place, key in found:
+            if place is not None:
+                put(key, layers[place])
 
 
 def place_of(kernel: NDArray[np.float32], layers: Mapping[int, Layer]) -> int | None:
@@ -67,7 +98,7 @@ def place_of(kernel: NDArray[np.float32], layers: Mapping[int, Layer]) -> int | 
         layers: as ``request.read_layers`` gives them.
     """
     for place, layer in layers.items():
-        if layer.before.shape == kernel.shape and np.allclose(layer.before, kernel, rtol=1e-3, atol=1e-5):
+        if onnx_edit.same_kernel(layer.before, kernel):
             return place
     return None
 
@@ -86,34 +117,37 @@ def check_found(wanted: Set[int], found: Set[int | None], format_: str) -> None:
         )
 
 
-def round_kernel(kernel: Floats, power: Floats) -> Floats:
-    """Round a kernel to its int8 steps.
+def round_kernel(kernel: Floats, power: Floats, to: Steps = "int8") -> Floats:
+    """Round a kernel to steps of int8 or to half precision.
 
     Args:
         kernel: float64 (out, in / groups, height, width).
         power: float64 (groups, k, k) with k = in / groups * height * width: the mean product of each two
             inputs of the kernel.
+        to: ``int8`` or ``float16``.
 
     Returns:
-        float64 of the kernel's shape; each value is a whole number, -127 to 127, of steps, and the
-        largest of each output channel stays at 127 steps.
+        float64 of the kernel's shape. For int8 each value is a whole number, -127 to 127, of steps, and the
+        largest of each output channel stays at 127 steps; for float16 each is one that half precision has.
     """
     groups, count, _ = power.shape
     rows = kernel.reshape(groups, len(kernel) // groups, count)
-    step = np.abs(rows).max(axis=2) / _LARGEST
-    step[step == 0] = 1.0
+    largest = np.abs(rows).max(axis=2, keepdims=True)
+    # What half precision cannot hold stays as it is, and the converters leave such a kernel in float32.
+    if to == "float16" and largest.max() > np.finfo(np.float16).max:
+        return kernel
+    snap = _half if to == "float16" else _steps(largest[..., 0])
+    # The largest weight sets the steps of int8: if it moved, a quantizer would choose others.
+    pinned = (np.abs(rows) == largest) & (to == "int8")
     mean = np.einsum("gii->g", power)[:, np.newaxis, np.newaxis] / count
     damped = power + (_DAMPING * mean + 1e-9) * np.eye(count)
     factor = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
     rest, result = rows.copy(), np.empty_like(rows)
-    # The largest weight sets the steps: if it moved, a quantizer would choose others.
-    largest = np.abs(rows).argmax(axis=2)
     for start in range(0, count, _BLOCK):
         end = min(start + _BLOCK, count)
         errors = np.empty((*rows.shape[:2], end - start))
         for place in range(start, end):
-            wanted = np.where(largest == place, rows[..., place], rest[..., place])
-            rounded = np.clip(np.round(wanted / step), -_LARGEST, _LARGEST) * step
+            rounded = snap(np.where(pinned[..., place], rows[..., place], rest[..., place]))
             result[..., place] = rounded
             error = (rest[..., place] - rounded) / factor[:, np.newaxis, place, place]
             rest[..., place:end] -= error[..., np.newaxis] * factor[:, np.newaxis, place, place:end]
@@ -121,6 +155,18 @@ def round_kernel(kernel: Floats, power: Floats) -> Floats:
         # What lies behind the block hears of all its errors at once, in one matrix product.
         rest[..., end:] -= errors @ factor[:, start:end, end:]
     return result.reshape(kernel.shape)
+
+
+def _half(values: Floats) -> Floats:
+    most = float(np.finfo(np.float16).max)
+    return np.clip(values, -most, most).astype(np.float16).astype(np.float64)
+
+
+def _steps(largest: Floats) -> Callable[[Floats], Floats]:
+    """Rounds to 127 steps on either side; ``largest`` and what is rounded are (groups, out / groups)."""
+    step = largest / _LARGEST
+    step[step == 0] = 1.0
+    return lambda values: np.clip(np.round(values / step), -_LARGEST, _LARGEST) * step
 
 
 def _statistics(

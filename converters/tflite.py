@@ -65,15 +65,19 @@ def _float16(request: ConversionRequest) -> bytes:
         ),
         algorithm_key="float_casting",
     )
-    return _quantized(request.graph.read_bytes(), recipe)
+    model = flatbuffer.read(request.graph.read_bytes())
+    _round(model, request.rounded())
+    return _quantized(flatbuffer.write(model), recipe)
 
 
 def _dynamic(request: ConversionRequest) -> bytes:
     recipe = recipe_manager.RecipeManager()
     recipe.add_dynamic_config(regex=".*", operation_name=_OPERATIONS.ALL_SUPPORTED, num_bits=8)
     model = flatbuffer.read(request.graph.read_bytes())
+    if _head_is_small(model):
+        _keep(recipe, _OPERATIONS.FULLY_CONNECTED)
     _round(model, request.rounded())
-    return _quantized(flatbuffer.write(model), recipe)
+    return _with_corrected_head(_quantized(flatbuffer.write(model), recipe), model, request)
 
 
 def _int16x8(request: ConversionRequest) -> bytes:
@@ -98,7 +102,10 @@ def _int8(request: ConversionRequest) -> bytes:
     tflite_input.fold(model, exactly=False)
     graph = flatbuffer.write(model)
     ranges = _ranges(graph, recipe, request)
-    quantized = _quantized(graph, recipe, ranges)
+    return _with_corrected_head(_quantized(graph, recipe, ranges), model, request)
+
+
+def _with_corrected_head(quantized: bytes, model: schema.ModelT, request: ConversionRequest) -> bytes:
     logits = request.wanted_logits()
     if logits is None or not _head_is_small(model):
         return quantized
@@ -122,16 +129,19 @@ _PRECISIONS: Mapping[str, Callable[[ConversionRequest], bytes]] = {
 
 def _round(model: schema.ModelT, layers: Mapping[int, Layer]) -> None:
     """Put weights onto the steps that ``rounding.py`` chose."""
-    for operator, kernel in _kernels(model):
-        place = rounding.place_of(kernel, layers)
-        bias = flatbuffer.values(model, int(operator.inputs[2])) if len(operator.inputs) > 2 else None
-        if place is None or bias is None:
-            continue
-        new = layers[place].kernel
+
+    def bias(operator: schema.OperatorT) -> NDArray[np.float32] | None:
+        return flatbuffer.values(model, int(operator.inputs[2])) if len(operator.inputs) > 2 else None
+
+    def put(operator: schema.OperatorT, layer: Layer) -> None:
+        before = bias(operator)
+        assert before is not None  # only layers that have one are given
         depthwise = flatbuffer.kind(model, operator) == Op.DEPTHWISE_CONV_2D
-        turned = new.transpose(1, 2, 3, 0) if depthwise else new.transpose(0, 2, 3, 1)
+        turned = layer.kernel.transpose(1, 2, 3, 0) if depthwise else layer.kernel.transpose(0, 2, 3, 1)
         flatbuffer.replace_values(model, int(operator.inputs[1]), turned)
-        flatbuffer.replace_values(model, int(operator.inputs[2]), bias + layers[place].shift)
+        flatbuffer.replace_values(model, int(operator.inputs[2]), layer.bias(before))
+
+    rounding.apply([row for row in _kernels(model) if bias(row[0]) is not None], layers, put)
 
 
 def _kernels(model: schema.ModelT) -> Iterator[tuple[schema.OperatorT, NDArray[np.float32]]]:

@@ -181,7 +181,7 @@ class Workshop:
             recipe=recipe,
             facts=self._facts(precision),
             logits=base.logits,
-            layers=base.layers,
+            layers=self._halved(base) if precision == "float16" else base.layers,
             work=base.folder,
         )
         with self.progress.step(f"convert to {name}"):
@@ -268,6 +268,27 @@ class Workshop:
             return found
 
         return self._once(f"errors of {base.folder.name}", work)
+
+    def _halved(self, base: Base) -> Path | None:
+        """The weights rounded to half precision; None without pictures to round them by."""
+        if self.calibrating is None:
+            return None
+        pixels = self.calibrating.pixels
+
+        def work() -> Path:
+            graph, layers = base.folder / FORMATS["onnx"].graph, base.folder / "halves.npz"
+            with self.progress.step("round weights to half precision"):
+                isolated.call(
+                    "edgetl.converters.rounding:write",
+                    graph,
+                    pixels,
+                    layers,
+                    "float16",
+                    doing="rounding weights",
+                )
+            return layers
+
+        return self._once(f"halves of {base.folder.name}", work)
 
     def _slowness(self, format_: Format, base: Base, engine: AbstractEngine) -> str | None:
         contents = {file: (base.folder / file).read_bytes() for file in format_.graph_files}

@@ -60,6 +60,7 @@ class Fold:
     calibration: Path
     """``.npy``: uint8 (n, h, w, 3)."""
     layers: Path
+    halves: Path
     logits: Path
     """What edgetl's variants share, made of the calibration pictures."""
     pixels: NDArray[np.uint8]
@@ -97,7 +98,7 @@ def edgetl_converter(form: str, precision: str) -> Converter:
             out=out,
             calibration=fold.calibration,
             contract=job.contract,
-            layers=fold.layers,
+            layers=fold.halves if precision == "float16" else fold.layers,
             logits=fold.logits if fold.logits.is_file() else None,
         )
         target = f"{FORMATS[form].module}:convert"
@@ -107,20 +108,22 @@ def edgetl_converter(form: str, precision: str) -> Converter:
 
 
 def shared_work(model: Path, contract: Contract, folder: Path, pictures: list[Path]) -> float:
-    """Write the float graphs, and for each fold what int8 needs; seconds of the graphs and the last fold."""
+    """Write the float graphs, and for each fold what its variants share; seconds of the graphs and the last fold."""
     start = time.perf_counter()
     isolated.call("edgetl.converters.graphs:write", model, contract, tuple(FORMATS), folder, doing="graphs")
     graphs_s = time.perf_counter() - start
     for number, place in enumerate(pictures):
         start = time.perf_counter()
         graph = folder / FORMATS["onnx"].graph
-        isolated.call(
-            "edgetl.converters.rounding:write",
-            graph,
-            place,
-            folder / f"layers-{number}.npz",
-            doing="rounding",
-        )
+        for name, steps in (("layers", "int8"), ("halves", "float16")):
+            isolated.call(
+                "edgetl.converters.rounding:write",
+                graph,
+                place,
+                folder / f"{name}-{number}.npz",
+                steps,
+                doing="rounding",
+            )
         isolated.call(
             "edgetl.converters.head_correction:write_logits",
             graph,
@@ -273,6 +276,7 @@ def lite0_on_imagenet(folder: Path) -> Job:
         Fold(
             place,
             folder / f"layers-{number}.npz",
+            folder / f"halves-{number}.npz",
             folder / f"logits-{number}.npz",
             pixels[scored],
             truth[scored],
@@ -300,6 +304,7 @@ def from_run(path: str, folder: Path) -> Job:
     fold = Fold(
         calibrating,
         folder / "layers-0.npz",
+        folder / "halves-0.npz",
         folder / "logits-0.npz",
         pixels,
         scored.truth,

@@ -13,6 +13,7 @@ from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.anatomy import reading
 from edgetl.converters.export import Exported
 from edgetl.errors import ConversionError, GateError, UsageError
+from edgetl.progress import Progress
 from edgetl.runtime import engines
 
 OPTIONS = ModelOptions.from_values({"normalise": "unit", "resize": "squash"})
@@ -21,6 +22,16 @@ EVERYTHING = [
     *(f"onnx-{name}" for name in ("float32", "float16", "dynamic", "int8")),
     *(f"openvino-{name}" for name in ("float32", "float16", "int8")),
 ]
+
+
+class Heard(Progress):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +102,29 @@ def test_float_variants_keep_the_probabilities_and_all_variants_give_the_embeddi
         exact = engine.run(pixels)[1]
     error = np.linalg.norm(embedding - exact) / np.linalg.norm(exact)
     assert error < {"float32": 1e-6, "float16": 5e-3}.get(variant.precision, 0.1)
+
+
+def test_half_precision_does_without_photos_to_round_by_where_it_must(
+    models: Path, solar_photos: Path, tmp_path: Path
+) -> None:
+    for kind in ("defective", "functional"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for photo in sorted((solar_photos / "test" / kind).iterdir())[:4]:
+            shutil.copy(photo, tmp_path / "photos" / kind)
+    heard = Heard()
+    exported = edgetl.export(
+        models / "own.keras",
+        data=tmp_path / "photos",
+        options=OPTIONS,
+        formats="onnx",
+        precisions="float16",
+        max_drop=100,
+        min_agreement=0,
+        out=tmp_path / "few.edgetl",
+        progress=heard,
+    )
+    assert [variant.name for variant in exported.bundle.manifest.variants] == ["onnx-float16"]
+    assert "no photos are left to round weights by: float16 rounds each weight by itself" in heard.warnings
 
 
 def test_answers_are_those_of_the_users_own_model_with_its_own_preprocessing(
