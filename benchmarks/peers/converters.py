@@ -108,7 +108,7 @@ def edgetl_converter(form: str, precision: str) -> Converter:
 
 
 def shared_work(model: Path, contract: Contract, folder: Path, pictures: list[Path]) -> float:
-    """Write the float graphs, and for each fold what its variants share; seconds of the graphs and the last fold."""
+    """Write the float graphs and what the variants of a fold share; seconds of the graphs and the last fold."""
     start = time.perf_counter()
     isolated.call("edgetl.converters.graphs:write", model, contract, tuple(FORMATS), folder, doing="graphs")
     graphs_s = time.perf_counter() - start
