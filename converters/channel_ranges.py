@@ -8,7 +8,8 @@ activations show instead of by the weights, whose own scale for each output chan
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,6 +33,16 @@ they gave it."""
 
 
 @dataclass(frozen=True)
+class Widened:
+    """By what a convolution was changed."""
+
+    outputs: Floats
+    """float64 (out,), what each was multiplied by."""
+    inputs: Floats
+    """float64 (in,), what each comes multiplied by, and the kernel was divided by."""
+
+
+@dataclass(frozen=True)
 class Link:
     """Two convolutions and the feature map between them, which nothing else reads."""
 
@@ -44,7 +55,7 @@ class Link:
     """Where the activation between them cuts; infinite for ReLU and for none."""
 
 
-def widen(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> dict[int, Floats]:
+def widen(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> dict[int, Widened]:
     """Change kernels and biases of a float graph in place.
 
     Args:
@@ -52,28 +63,43 @@ def widen(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> dict[int, Floats
         pixels: uint8 (n, height, width, 3), train pictures.
 
     Returns:
-        For each convolution that was changed, by its place, what its outputs were multiplied by: float64
-        (out,), ones where only its inputs were divided.
+        Each convolution that was changed, by its place.
     """
     links = list(_links(model))
     layers = onnx_edit.weighted(model)
-    factors: dict[int, Floats] = {}
+    changes: dict[int, Widened] = {}
+
+    def change(place: int, *, outputs: Floats | None = None, inputs: Floats | None = None) -> None:
+        kernel, bias = (onnx_edit.constant(model, name) for name in layers[place].input[1:3])
+        groups = groups_of(layers[place])
+        before = changes.get(place, Widened(np.ones(len(kernel)), np.ones(groups * kernel.shape[1])))
+        if outputs is not None:
+            onnx_edit.set_constant(model, layers[place].input[1], _as_float32(kernel.T * outputs).T)
+            onnx_edit.set_constant(model, layers[place].input[2], _as_float32(bias * outputs))
+            changes[place] = replace(before, outputs=outputs)
+        if inputs is not None:
+            parted = kernel.reshape(groups, -1, *kernel.shape[1:]) / inputs.reshape(groups, 1, -1, 1, 1)
+            onnx_edit.set_constant(model, layers[place].input[1], _as_float32(parted))
+            changes[place] = replace(before, inputs=inputs)
+
     for link, top in zip(links, _tops(model, links, pixels), strict=True):
         # Without a bound the widest channel sets the scale; with one, all may come near it.
         target = link.bound if np.isfinite(link.bound) else top.max()
-        factor = np.clip(target / np.maximum(top, 1e-12), 1.0, _MOST)
-        first, second = layers[link.first], layers[link.second]
-        kernel, bias = (onnx_edit.constant(model, name) for name in first.input[1:3])
-        onnx_edit.set_constant(model, first.input[1], kernel * factor[:, np.newaxis, np.newaxis, np.newaxis])
-        onnx_edit.set_constant(model, first.input[2], bias * factor)
-        kernel = onnx_edit.constant(model, second.input[1])
-        groups = len(factor) // kernel.shape[1]
-        parted = kernel.reshape(groups, len(kernel) // groups, *kernel.shape[1:])
-        parted = parted / factor.reshape(groups, 1, kernel.shape[1], 1, 1)
-        onnx_edit.set_constant(model, second.input[1], parted.reshape(kernel.shape))
-        factors[link.first] = factor
-        factors.setdefault(link.second, np.ones(len(kernel)))
-    return factors
+        # A channel that no picture wakes gains nothing.
+        factor = np.where(top > 0, np.clip(target / np.maximum(top, 1e-12), 1.0, _MOST), 1.0)
+        change(link.first, outputs=factor)
+        change(link.second, inputs=factor)
+    return changes
+
+
+def _as_float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    return values.astype(np.float32)
+
+
+def groups_of(convolution: onnx.NodeProto) -> int:
+    """How many groups of channels it keeps apart."""
+    options = {item.name: onnx.helper.get_attribute_value(item) for item in convolution.attribute}
+    return int(options.get("group", 1))
 
 
 def _links(model: onnx.ModelProto) -> Iterator[Link]:
@@ -138,12 +164,15 @@ def _without_twins(model: onnx.ModelProto) -> set[str]:
     return {
         name
         for name, kernel in kernels.items()
-        if not any(onnx_edit.same_kernel(kernel, other) for twin, other in kernels.items() if twin != name)
+        if kernel.ndim == 4
+        and not any(onnx_edit.same_kernel(kernel, other) for twin, other in kernels.items() if twin != name)
     }
 
 
 def _tops(model: onnx.ModelProto, links: Sequence[Link], pixels: NDArray[np.uint8]) -> Iterator[Floats]:
     """The largest absolute value to expect of each channel of each link."""
+    if not links:
+        return
     extended = onnx.ModelProto()
     extended.CopyFrom(model)
     del extended.graph.output[1:]

@@ -3,9 +3,10 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgetl import files, isolated
 from edgetl.benchmarks import machine
@@ -20,12 +21,11 @@ from edgetl.converters.pick import pick
 from edgetl.converters.request import CALIBRATED, Recipe
 from edgetl.converters.subject import Subject
 from edgetl.converters.workshop import Attempt, Base, Workshop
-from edgetl.errors import GateError, RunError
+from edgetl.errors import ConversionError, GateError, RunError
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.reports.units import format_share, format_size
 from edgetl.runtime import engines
-from edgetl.training.dataset import Photo
 
 _WORDS = {
     "float32": "as it was trained",
@@ -192,22 +192,19 @@ def _workshop(
     count: int,
 ) -> Workshop:
     calibrating: PixelSet | None = None
-    chosen: tuple[Photo, ...] = ()
-    if jobs.likes_pictures(wanted):
+    if jobs.steps(wanted):
         try:
-            chosen = item.calibrating(calibration_images)
+            calibrating = calibration.decode_set(
+                item.calibrating(calibration_images),
+                item.contract,
+                scratch / "calibration.npy",
+                what="calibration photos",
+                progress=progress,
+            )
         except RunError:
             if jobs.needs_pictures(wanted):
                 raise
             progress.warn("no photos are left to round weights by: float16 rounds each weight by itself")
-    if chosen:
-        calibrating = calibration.decode_set(
-            chosen,
-            item.contract,
-            scratch / "calibration.npy",
-            what="calibration photos",
-            progress=progress,
-        )
     scored = calibration.decode_set(
         item.scored, item.contract, scratch / "scored.npy", what=f"{item.split} photos", progress=progress
     )
@@ -220,14 +217,16 @@ def _workshop(
 def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int) -> list[Attempt]:
     """Every variant, in the order of the jobs; as many at a time as there are workers."""
     formats = list(dict.fromkeys(format_.name for format_, _ in wanted))
-    calibrated = jobs.needs_pictures(wanted)
+    steps = jobs.steps(wanted)
     # Rounding weights reads the ONNX graph, whatever formats are asked for.
     drawn = formats if "onnx" in formats or shop.calibrating is None else [*formats, "onnx"]
     pool = ThreadPoolExecutor(count)
+    started: list[Future[Any]] = []
     try:
-        graphs = pool.submit(shop.graphs, shop.subject.model, drawn, "write the float graphs")
+        graphs = pool.submit(_graphs, shop, formats, drawn)
         reference = pool.submit(shop.ask_reference)
-        base = shop.base(shop.subject.model, graphs.result(), calibrated=calibrated)
+        started += [graphs, reference]
+        base = shop.base(shop.subject.model, graphs.result(), steps)
         reference.result()
 
         def make(job: Job) -> Attempt:
@@ -243,6 +242,7 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
         # The longest first, so that no core waits for it at the end.
         order = sorted(wanted, key=lambda job: job[1] not in (*CALIBRATED, AUTO))
         futures = {(job[0].name, job[1]): pool.submit(make, job) for job in order}
+        started += futures.values()
         # As they end, so that the first that fails is heard of at once.
         for future in as_completed(futures.values()):
             future.result()
@@ -251,9 +251,23 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
         # Ctrl-C reaches this thread alone; what the others wait for has to be ended.
         pool.shutdown(wait=False, cancel_futures=True)
         isolated.stop_all()
+        # A thread may be about to start its next process.
+        while wait(started, timeout=0.2).not_done:
+            isolated.stop_all()
         raise
     finally:
         pool.shutdown(wait=True)
+
+
+def _graphs(shop: Workshop, formats: Sequence[str], drawn: Sequence[str]) -> Path:
+    """The float graphs; without the one that is only drawn to round weights by, where it cannot be."""
+    try:
+        return shop.graphs(shop.subject.model, drawn, "write the float graphs")
+    except ConversionError as error:
+        if list(drawn) == list(formats):
+            raise
+        shop.progress.warn(f"weights are rounded one by one, for the model has no ONNX graph: {error}")
+        return shop.graphs(shop.subject.model, formats, "write the other float graphs")
 
 
 def _made(shop: Workshop, format_: Format, precision: str, base: Base, recipe: Recipe) -> Attempt:

@@ -136,7 +136,7 @@ def head(model: schema.ModelT) -> schema.OperatorT | None:
     ]:
         return None
     last = found[-2]
-    if len(last.inputs) < 3 or int(last.inputs[2]) < 0:
+    if len(last.inputs) < 3 or int(last.inputs[2]) < 0 or last.outputs[0] != found[-1].inputs[0]:
         return None
     return last
 

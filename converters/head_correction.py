@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgetl.converters import onnx_edit
-from edgetl.converters.request import HeadWeights
+from edgetl.converters.request import FLOAT_HEAD_SHARE, HeadWeights
 from edgetl.files import write_arrays
 from edgetl.runtime.base import AbstractEngine
 
@@ -37,7 +37,7 @@ def write_logits(graph: Path, pictures: Path, out: Path) -> bool:
     """
     model = onnx.load(graph)
     head = onnx_edit.find_head(model)
-    if head is None:
+    if head is None or onnx_edit.shares(model)[head.nodes[0]] >= FLOAT_HEAD_SHARE:
         return False
     weights = onnx_edit.head_weights(model, head)
     with onnx_edit.with_features(model, head) as engine:
@@ -56,16 +56,18 @@ def correct(head: HeadWeights, wanted: NDArray[np.float64], found: NDArray[np.fl
     """
     centre, mean = found.mean(axis=0), wanted.mean(axis=0)
     centred = found - centre
-    gram = centred.T @ centred
     # As much weight on the trained kernel as the average feature brings evidence against it.
-    damping = max(float(np.trace(gram)) / len(gram), 1e-12)
+    damping = max(float((centred**2).sum()) / centred.shape[1], 1e-12)
     missing = (wanted - mean) - centred @ head.kernel
-    change = np.linalg.solve(gram + damping * np.eye(len(gram)), centred.T @ missing)
+    # Solved over the pictures: there are hundreds of them, and of features behind a Flatten 100,000.
+    alike = centred @ centred.T + damping * np.eye(len(centred))
+    change = centred.T @ np.linalg.solve(alike, missing)
     kernel = head.kernel + change
     return HeadWeights(kernel.astype(np.float32), (mean - centre @ kernel).astype(np.float32))
 
 
 def features(model: AbstractEngine, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The second output of a model that gives what its head reads: float64 (n, features)."""
-    rows = [model.run(np.array(picture[np.newaxis]))[1] for picture in pictures]
+    # LiteRT may leave out the reshape in front of a head: (1, 1, 1, features).
+    rows = [model.run(np.array(picture[np.newaxis]))[1].reshape(1, -1) for picture in pictures]
     return np.concatenate(rows).astype(np.float64)

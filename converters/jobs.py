@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgetl.converters.formats import AUTO, FORMATS, Format, parse_formats, parse_precisions
 from edgetl.converters.request import CALIBRATED
+from edgetl.converters.results import Steps
 from edgetl.converters.subject import Subject
 from edgetl.errors import UsageError, WriteError
 from edgetl.reports.units import format_size
@@ -42,9 +43,10 @@ def needs_pictures(jobs: Sequence[Job]) -> bool:
     return any(precision in (*CALIBRATED, "dynamic", AUTO) for _, precision in jobs)
 
 
-def likes_pictures(jobs: Sequence[Job]) -> bool:
-    """Whether calibration pictures make any of the variants better: float16 does without where it must."""
-    return needs_pictures(jobs) or any(precision == "float16" for _, precision in jobs)
+def steps(jobs: Sequence[Job]) -> list[Steps]:
+    """What weights are rounded to for them, by pictures; float16 does without pictures where it must."""
+    found: list[Steps] = ["int8"] if needs_pictures(jobs) else []
+    return [*found, "float16"] if any(precision == "float16" for _, precision in jobs) else found
 
 
 def workers() -> int:

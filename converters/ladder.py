@@ -117,12 +117,14 @@ def _rungs(
 
 def worst_layers(errors: Sequence[LayerError]) -> Iterator[tuple[LayerError, ...]]:
     """Ever larger groups of the layers with the largest errors, within ``MOST_FLOAT_MACS``."""
-    total = sum(layer.error for layer in errors)
+    # Matrix products are not looked for: a small head is in float anyway.
+    convolutions = [layer for layer in errors if layer.kind == "Conv"]
+    total = sum(layer.error for layer in convolutions)
     budget = MOST_FLOAT_MACS * sum(layer.macs for layer in errors)
     last: tuple[LayerError, ...] = ()
     for share in _EXPLAINED:
         chosen: list[LayerError] = []
-        for layer in sorted(errors, key=lambda layer: -layer.error):
+        for layer in sorted(convolutions, key=lambda layer: -layer.error):
             if sum(item.error for item in chosen) >= share * total:
                 break
             if sum(item.macs for item in chosen) + layer.macs <= budget:

@@ -82,13 +82,13 @@ def _scale_each_channel(quantized: onnx.ModelProto, model: onnx.ModelProto) -> N
         if name not in floats:
             continue
         kernel = onnx_edit.constant(model, name)
-        steps = np.abs(kernel).max(axis=(1, 2, 3), keepdims=True) / 127
+        steps = np.abs(kernel).max(axis=tuple(range(1, kernel.ndim)), keepdims=True) / 127
         steps[steps == 0] = 1.0
         whole = np.clip(np.round(kernel / steps), -127, 127) + _MIDDLE
         for part, values in (
             (f"{name}_quantized", whole.astype(np.uint8)),
             (f"{name}_zero_point", np.uint8(_MIDDLE).reshape(())),
-            (f"{name}_scale", steps.reshape(1, -1, 1, 1).astype(np.float32)),
+            (f"{name}_scale", steps.reshape(1, -1, *steps.shape[2:]).astype(np.float32)),
         ):
             constants[part].CopyFrom(onnx.numpy_helper.from_array(np.asarray(values), part))
 

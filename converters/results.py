@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+Steps = Literal["int8", "float16"]
+"""What weights are rounded to."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ the steps that every quantizer then finds, so this costs nothing on the board.
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -18,25 +18,26 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgetl.converters import channel_ranges, onnx_edit
-from edgetl.converters.results import Layer
+from edgetl.converters.results import Layer, Steps
 from edgetl.errors import ConversionError
 from edgetl.files import write_arrays
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
 
 Floats = NDArray[np.float64]
-Steps = Literal["int8", "float16"]
 T = TypeVar("T")
 
 PICTURES = 32
 _POSITIONS = 128
 """Places of a feature map that are looked at in each picture, evenly spread."""
+_MOST_INPUTS = 8192
+"""Of a kernel; the products of each two of more than these take a gigabyte."""
 _BLOCK = 64
 _LARGEST = 127
 _DAMPING = 0.01
 """Share of the mean input power that is added to each input, as GPTQ's authors do."""
 
 
-def write(graph: Path, pictures: Path, out: Path, to: Steps = "int8") -> None:
+def write(graph: Path, pictures: Path, out: Mapping[Steps, Path]) -> None:
     """Round every convolution of a float graph; called in a child process.
 
     For int8 the channels between them are widened first (``channel_ranges.py``).
@@ -44,27 +45,48 @@ def write(graph: Path, pictures: Path, out: Path, to: Steps = "int8") -> None:
     Args:
         graph: float ``.onnx`` graph that takes ``pixels``.
         pictures: ``.npy``, uint8 (n, height, width, 3), train pictures.
-        out: ``.npz`` to write, read back by ``request.read_layers``.
-        to: what the weights are rounded to.
+        out: for each kind of steps the ``.npz`` to write, read back by ``request.read_layers``.
     """
     model = onnx.load(graph)
     pixels = np.load(pictures, mmap_mode="r")
-    convolutions = {
-        place: node for place, node in enumerate(onnx_edit.weighted(model)) if node.op_type == "Conv"
+    layers = onnx_edit.weighted(model)
+    kernels = {place: onnx_edit.constant(model, node.input[1]) for place, node in enumerate(layers)}
+    # A convolution over a line or a volume, or with a huge kernel, is left as it is.
+    before = {
+        place: kernel
+        for place, kernel in kernels.items()
+        if kernel.ndim == 4 and kernel[0].size <= _MOST_INPUTS
     }
-    before = {place: onnx_edit.constant(model, node.input[1]) for place, node in convolutions.items()}
-    factors = channel_ranges.widen(model, pixels) if to == "int8" else {}
-    arrays: dict[str, NDArray[Any]] = {"tied": np.array(sorted(factors), np.int64)}
-    for place, (mean, power) in _statistics(model, convolutions, pixels[:PICTURES]).items():
-        kernel = onnx_edit.constant(model, convolutions[place].input[1]).astype(np.float64)
-        groups = len(mean)
-        rounded = round_kernel(kernel, power, to)
-        change = (rounded - kernel).reshape(groups, len(kernel) // groups, -1)
-        shift = -(change @ mean[..., np.newaxis]).reshape(-1)
-        factor = factors.get(place, np.ones(len(kernel)))
-        arrays |= {f"before_{place}": before[place], f"kernel_{place}": rounded.astype(np.float32)}
-        arrays |= {f"factor_{place}": factor.astype(np.float32), f"shift_{place}": shift.astype(np.float32)}
-    write_arrays(out, **arrays)
+    convolutions = {place: layers[place] for place in before}
+    seen = _statistics(model, convolutions, pixels[:PICTURES])
+    for steps, place_of_file in out.items():
+        widened = channel_ranges.widen(model, pixels) if steps == "int8" else {}
+        arrays: dict[str, NDArray[Any]] = {"tied": np.array(sorted(widened), np.int64)}
+        for place, node in convolutions.items():
+            kernel = before[place].astype(np.float64)
+            mean, power = seen[place]
+            factor = np.ones(len(kernel))
+            if place in widened:
+                kernel = onnx_edit.constant(model, node.input[1]).astype(np.float64)
+                factor = widened[place].outputs
+                mean, power = _scaled(mean, power, widened[place].inputs)
+            rounded = round_kernel(kernel, power, steps)
+            groups = len(mean)
+            change = (rounded - kernel).reshape(groups, len(kernel) // groups, -1)
+            shift = -(change @ mean[..., np.newaxis]).reshape(-1)
+            arrays |= {f"before_{place}": before[place], f"kernel_{place}": rounded.astype(np.float32)}
+            arrays |= {
+                f"factor_{place}": factor.astype(np.float32),
+                f"shift_{place}": shift.astype(np.float32),
+            }
+        write_arrays(place_of_file, **arrays)
+
+
+def _scaled(mean: Floats, power: Floats, inputs: Floats) -> tuple[Floats, Floats]:
+    """The statistics of inputs whose channels were multiplied; float64 (groups, k) and (groups, k, k)."""
+    groups, count = mean.shape
+    factor = np.repeat(inputs.reshape(groups, -1), groups * count // len(inputs), axis=1)
+    return mean * factor, power * factor[:, :, np.newaxis] * factor[:, np.newaxis, :]
 
 
 def apply(
@@ -216,7 +238,7 @@ def _patches(
     windows = windows[:, :: stride[0], :: stride[1]]
     channels, rows, columns = windows.shape[:3]
     chosen = np.linspace(0, rows * columns - 1, min(_POSITIONS, rows * columns)).astype(int)
-    groups = int(options.get("group", 1))
+    groups = channel_ranges.groups_of(node)
     picked = windows[:, chosen // columns, chosen % columns]
     picked = picked.reshape(groups, channels // groups, len(chosen), height * width)
     return picked.transpose(0, 2, 1, 3).reshape(groups, len(chosen), -1)

@@ -75,7 +75,7 @@ def _dynamic(request: ConversionRequest) -> bytes:
     recipe.add_dynamic_config(regex=".*", operation_name=_OPERATIONS.ALL_SUPPORTED, num_bits=8)
     model = flatbuffer.read(request.graph.read_bytes())
     if _head_is_small(model):
-        _keep(recipe, _OPERATIONS.FULLY_CONNECTED)
+        _keep_head(recipe, model)
     _round(model, request.rounded())
     return _with_corrected_head(_quantized(flatbuffer.write(model), recipe), model, request)
 
@@ -175,11 +175,22 @@ def _recipe(
     if first is not None and any(operator is first for operator in kept):
         kept += operators[: operators.index(first)]
     for operator in kept:
-        name = graph.tensors[operator.outputs[0]].name.decode()
-        _keep(manager, _OPERATIONS.ALL_SUPPORTED, f"^{re.escape(name)}")
+        _keep(manager, _OPERATIONS.ALL_SUPPORTED, _only(model, operator))
     if _head_is_small(model):
-        _keep(manager, _OPERATIONS.FULLY_CONNECTED)
+        _keep_head(manager, model)
     return manager
+
+
+def _keep_head(manager: recipe_manager.RecipeManager, model: schema.ModelT) -> None:
+    head = flatbuffer.head(model)
+    assert head is not None  # it is small, and so it is there
+    _keep(manager, _OPERATIONS.FULLY_CONNECTED, _only(model, head))
+
+
+def _only(model: schema.ModelT, operator: schema.OperatorT) -> str:
+    """What matches one operator: the quantizer knows it by the names of its outputs, each with a ``;``."""
+    name = flatbuffer.graph(model).tensors[operator.outputs[0]].name.decode()
+    return f"^{re.escape(name)};"
 
 
 def _keep(manager: recipe_manager.RecipeManager, operation: object, regex: str = ".*") -> None:

@@ -21,8 +21,9 @@ from edgetl.converters.facts import ModelFacts
 from edgetl.converters.formats import FORMATS, Format
 from edgetl.converters.gate import Limits
 from edgetl.converters.request import CALIBRATED, ConversionRequest, ConvertedModel, Recipe
-from edgetl.converters.results import Equalised, FloatGraphs, LayerError
+from edgetl.converters.results import Equalised, FloatGraphs, LayerError, Steps
 from edgetl.converters.subject import Subject
+from edgetl.errors import ConversionError
 from edgetl.manifest import Arithmetic, Variant
 from edgetl.progress import Progress
 from edgetl.reports.units import format_duration
@@ -46,8 +47,6 @@ class Base:
     """Convention model."""
     folder: Path
     """With the float graph of each format."""
-    layers: Path | None
-    """Rounded weights (``rounding.py``); None where nothing is calibrated."""
     logits: Path | None
     """Of the calibration pictures (``head_correction.py``); None where none is to be corrected."""
 
@@ -126,23 +125,52 @@ class Workshop:
         self.libraries |= written.libraries
         return folder
 
-    def base(self, model: Path, folder: Path, *, calibrated: bool) -> Base:
-        """Round the weights of a float model and note its logits, where something will be calibrated."""
-        if not calibrated or self.calibrating is None:
-            return Base(model, folder, None, None)
-        graph, pixels = folder / FORMATS["onnx"].graph, self.calibrating.pixels
-        layers, logits = folder / "layers.npz", folder / "logits.npz"
-        with self.progress.step("choose the steps of int8 weights"):
-            isolated.call("edgetl.converters.rounding:write", graph, pixels, layers, doing="rounding weights")
+    def base(self, model: Path, folder: Path, steps: Sequence[Steps]) -> Base:
+        """Round the weights of a float model, and note its logits where int8 will be calibrated."""
+        if not steps or self.calibrating is None or not (folder / FORMATS["onnx"].graph).is_file():
+            return Base(model, folder, None)
+        self._round(folder, steps)
+        if "int8" not in steps:
+            return Base(model, folder, None)
+        logits = folder / "logits.npz"
         with self.progress.step("note the float model's answers on calibration photos"):
             headed = isolated.call(
                 "edgetl.converters.head_correction:write_logits",
-                graph,
-                pixels,
+                folder / FORMATS["onnx"].graph,
+                self.calibrating.pixels,
                 logits,
                 doing="running the float graph",
             )
-        return Base(model, folder, layers, logits if headed else None)
+        return Base(model, folder, logits if headed else None)
+
+    def _round(self, folder: Path, steps: Sequence[Steps]) -> None:
+        assert self.calibrating is not None
+        try:
+            with self.progress.step("choose the steps of the weights"):
+                isolated.call(
+                    "edgetl.converters.rounding:write",
+                    folder / FORMATS["onnx"].graph,
+                    self.calibrating.pixels,
+                    {kind: folder / f"{kind}.npz" for kind in steps},
+                    doing="rounding weights",
+                )
+        except ConversionError as error:
+            self.progress.warn(f"weights are rounded one by one: {error}")
+
+    def _rounded(self, base: Base, precision: str) -> Path | None:
+        """The rounded weights of a precision; None without pictures to round them by."""
+        if self.calibrating is None or precision == "float32":
+            return None
+        steps: Steps = "float16" if precision == "float16" else "int8"
+        file = base.folder / f"{steps}.npz"
+
+        def work() -> None:
+            if not file.is_file() and (base.folder / FORMATS["onnx"].graph).is_file():
+                # The last rung of the ladder, which few reach.
+                self._round(base.folder, [steps])
+
+        self._once(f"{steps} of {base.folder.name}", work)
+        return file if file.is_file() else None
 
     def make(
         self,
@@ -181,7 +209,7 @@ class Workshop:
             recipe=recipe,
             facts=self._facts(precision),
             logits=base.logits,
-            layers=self._halved(base) if precision == "float16" else base.layers,
+            layers=self._rounded(base, precision),
             work=base.folder,
         )
         with self.progress.step(f"convert to {name}"):
@@ -249,7 +277,7 @@ class Workshop:
             if not found.tensors:
                 return None
             folder = self.graphs(model, formats, "write the float graphs of the equalised model")
-            return self.base(model, folder, calibrated=True), found
+            return self.base(model, folder, ["int8"]), found
 
         return self._once("equalised", work)
 
@@ -268,27 +296,6 @@ class Workshop:
             return found
 
         return self._once(f"errors of {base.folder.name}", work)
-
-    def _halved(self, base: Base) -> Path | None:
-        """The weights rounded to half precision; None without pictures to round them by."""
-        if self.calibrating is None:
-            return None
-        pixels = self.calibrating.pixels
-
-        def work() -> Path:
-            graph, layers = base.folder / FORMATS["onnx"].graph, base.folder / "halves.npz"
-            with self.progress.step("round weights to half precision"):
-                isolated.call(
-                    "edgetl.converters.rounding:write",
-                    graph,
-                    pixels,
-                    layers,
-                    "float16",
-                    doing="rounding weights",
-                )
-            return layers
-
-        return self._once(f"halves of {base.folder.name}", work)
 
     def _slowness(self, format_: Format, base: Base, engine: AbstractEngine) -> str | None:
         contents = {file: (base.folder / file).read_bytes() for file in format_.graph_files}

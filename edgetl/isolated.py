@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import weakref
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +22,7 @@ from edgetl.errors import ConversionError, EdgetlError
 # Set by `edgetl --debug`: the child's output then goes to the terminal instead of the log.
 DEBUG_VARIABLE = "EDGETL_DEBUG"
 _running: set["subprocess.Popen[bytes]"] = set()
+_stopped: "weakref.WeakSet[subprocess.Popen[bytes]]" = weakref.WeakSet()
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
 # tf2onnx walks through sets of names: with another order of them it writes other bytes.
 _STEADY = {"PYTHONHASHSEED": "0"}
@@ -37,6 +40,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
         EdgetlError: whatever of ours the function raised.
         ConversionError: the process died or raised something else; the message has its last line of
             output and says how to see the whole of it.
+        CancelledError: :func:`stop_all` ended it.
     """
     name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
     debug = bool(os.environ.get(DEBUG_VARIABLE))
@@ -60,6 +64,8 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
                 raise
             finally:
                 _running.discard(process)
+        if process in _stopped:
+            raise CancelledError(f"{doing} was stopped")
         if answer.is_file():
             kind, value = pickle.loads(answer.read_bytes())  # noqa: S301 - our own child wrote it
             if kind == "returned":
@@ -73,8 +79,9 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
 
 
 def stop_all() -> None:
-    """Kill the processes of calls that other threads are waiting for; those calls then fail."""
+    """Kill the processes of calls that other threads are waiting for; those calls raise CancelledError."""
     for process in list(_running):
+        _stopped.add(process)
         process.kill()
 
 

@@ -108,22 +108,20 @@ def edgetl_converter(form: str, precision: str) -> Converter:
 
 
 def shared_work(model: Path, contract: Contract, folder: Path, pictures: list[Path]) -> float:
-    """Write the float graphs and what the variants of a fold share; seconds of the graphs and the last fold."""
+    """Write the float graphs and what a fold shares; seconds of the graphs and the last fold."""
     start = time.perf_counter()
     isolated.call("edgetl.converters.graphs:write", model, contract, tuple(FORMATS), folder, doing="graphs")
     graphs_s = time.perf_counter() - start
     for number, place in enumerate(pictures):
         start = time.perf_counter()
         graph = folder / FORMATS["onnx"].graph
-        for name, steps in (("layers", "int8"), ("halves", "float16")):
-            isolated.call(
-                "edgetl.converters.rounding:write",
-                graph,
-                place,
-                folder / f"{name}-{number}.npz",
-                steps,
-                doing="rounding",
-            )
+        isolated.call(
+            "edgetl.converters.rounding:write",
+            graph,
+            place,
+            {"int8": folder / f"layers-{number}.npz", "float16": folder / f"halves-{number}.npz"},
+            doing="rounding",
+        )
         isolated.call(
             "edgetl.converters.head_correction:write_logits",
             graph,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgetl.converters import channel_ranges, onnx_edit
+from edgetl.converters.channel_ranges import Widened
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
 
 SIZE, WIDTH = 32, 6
@@ -85,7 +86,7 @@ def graph_of(nodes: list[onnx.NodeProto], constants: dict[str, Any], *ends: str)
     )
 
 
-def changed(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[int, NDArray[np.float64]]]:
+def changed(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[int, Widened]]:
     other = onnx.ModelProto()
     other.CopyFrom(model)
     return other, channel_ranges.widen(other, PICTURES)
@@ -110,8 +111,8 @@ def steps_used(features: NDArray[np.float32]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("between", ["relu6", "relu", "leaky"])
 def test_the_model_says_the_same_of_the_pictures_it_was_widened_by(between: str, group: int) -> None:
     model = network(between, group=group)
-    wide, factors = changed(model)
-    assert factors[0].max() > 2
+    wide, changes = changed(model)
+    assert changes[0].outputs.max() > 2
     before, after = values(model, "e"), values(wide, "e")
     assert np.abs(after - before).max() < 1e-4 * np.abs(before).max()
 
@@ -128,40 +129,42 @@ def test_channels_that_used_few_steps_use_more() -> None:
 
 def test_no_channel_is_widened_beyond_what_keeps_relu6_from_cutting_it() -> None:
     model = network()
-    wide, factors = changed(model)
+    wide, changes = changed(model)
     tops = values(wide, "b").max(axis=(0, 2, 3))
     # Room is left for pictures that show more than these did.
-    assert tops[factors[0] > 1].max() < 0.98 * 6
-    assert factors[0].max() <= 8
+    assert tops[changes[0].outputs > 1].max() < 0.98 * 6
+    assert changes[0].outputs.max() <= 8
 
 
 def test_channels_that_relu6_cuts_stay_as_they_are() -> None:
     model = network(scale=40)
     cut = values(model, "b").max(axis=(0, 2, 3)) == 6
     assert cut.any()
-    _, factors = changed(model)
-    assert np.all(factors[0][cut] == 1)
+    _, changes = changed(model)
+    assert np.all(changes[0].outputs[cut] == 1)
 
 
 def test_a_depthwise_kernel_is_divided_by_what_its_own_channel_was_multiplied_by() -> None:
     model = network("relu", group=WIDTH)
-    wide, factors = changed(model)
+    wide, changes = changed(model)
     before, after = (onnx_edit.constant(item, "second") for item in (model, wide))
-    expected = before * (factors[1] / np.repeat(factors[0], 2))[:, np.newaxis, np.newaxis, np.newaxis]
+    expected = (
+        before * (changes[1].outputs / np.repeat(changes[1].inputs, 2))[:, np.newaxis, np.newaxis, np.newaxis]
+    )
     assert np.allclose(after, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("between", ["sigmoid", "hard tanh", "none"])
 def test_what_bends_otherwise_between_two_convolutions_keeps_them_apart(between: str) -> None:
-    _, factors = changed(network(between))
-    assert 0 not in factors
-    assert set(factors) == {1, 2}
+    _, changes = changed(network(between))
+    assert 0 not in changes
+    assert set(changes) == {1, 2}
 
 
 def test_maps_far_from_the_pixels_are_left_alone() -> None:
     model = network(stride=11)
-    wide, factors = changed(model)
-    assert factors == {}
+    wide, changes = changed(model)
+    assert changes == {}
     assert wide == model
 
 
@@ -203,6 +206,16 @@ def test_layers_without_a_bias_are_left_alone() -> None:
     assert set(changed(graph_of(nodes, constants, "e"))[1]) == {1, 2}
 
 
+def test_a_channel_that_no_picture_wakes_stays_as_it_is() -> None:
+    model = network("relu")
+    bias = onnx_edit.constant(model, "first_bias").copy()
+    bias[2] = -100
+    onnx_edit.set_constant(model, "first_bias", bias)
+    _, changes = changed(model)
+    assert changes[0].outputs[2] == 1
+    assert changes[0].outputs.max() > 2
+
+
 @settings(max_examples=25)
 @given(
     between=st.sampled_from(["relu6", "relu", "leaky"]),
@@ -212,7 +225,10 @@ def test_layers_without_a_bias_are_left_alone() -> None:
 )
 def test_any_network_stays_the_model_that_it_was(between: str, group: int, scale: float, seed: int) -> None:
     model = network(between, group=group, scale=scale, seed=seed)
-    wide, factors = changed(model)
-    assert all(np.all((factor >= 1) & (factor <= 8)) for factor in factors.values())
+    wide, changes = changed(model)
+    for change in changes.values():
+        assert min(change.outputs.min(), change.inputs.min()) >= 1
+        assert max(change.outputs.max(), change.inputs.max()) <= 8
+    assert np.array_equal(changes[1].inputs, changes[0].outputs)
     before, after = values(model, "e"), values(wide, "e")
     assert np.abs(after - before).max() < 1e-4 * max(np.abs(before).max(), 1e-3)

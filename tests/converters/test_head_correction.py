@@ -48,3 +48,14 @@ def test_mean_logits_become_those_of_the_float_model() -> None:
     before = logits.mean(axis=0)
     after = (shifted @ corrected.kernel + corrected.bias).mean(axis=0)
     assert np.allclose(before, after, atol=1e-3)
+
+
+def test_a_head_with_far_more_features_than_pictures_needs_no_memory_for_their_products() -> None:
+    random = np.random.default_rng(11)
+    found = random.normal(1, 1, (12, 100_352))
+    head = HeadWeights((random.normal(size=(100_352, 3)) / 300).astype(np.float32), np.zeros(3, np.float32))
+    wanted = found @ head.kernel + 0.5
+    # A matrix of features by features would be 80 GB.
+    corrected = correct(head, wanted, found + random.normal(0, 0.01, found.shape))
+    assert corrected.kernel.shape == (100_352, 3)
+    assert np.allclose(found @ corrected.kernel + corrected.bias, wanted, atol=0.05)

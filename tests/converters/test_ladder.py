@@ -21,7 +21,7 @@ from edgetl.errors import ConversionError
 from edgetl.manifest import Arithmetic, FileEntry, Interval, Score, Variant
 from edgetl.progress import Progress
 
-BASE, EVEN = (Base(Path(name), Path(name), None, None) for name in ("model.keras", "equalised.keras"))
+BASE, EVEN = (Base(Path(name), Path(name), None) for name in ("model.keras", "equalised.keras"))
 
 
 def layer(index: int, error: float, macs: int) -> LayerError:
@@ -342,3 +342,12 @@ def test_groups_grow_within_the_budget_and_none_comes_twice(rows: list[tuple[flo
     for smaller, larger in itertools.pairwise(groups):
         assert set(smaller) < set(larger)
     assert len(groups) <= len(ladder._EXPLAINED)
+
+
+def test_matrix_products_are_no_rung_of_their_own() -> None:
+    errors = [
+        LayerError(0, "head", "Gemm", (2, 64), 100, 0.9),
+        LayerError(1, "stem", "Conv", (8, 3, 3, 3), 100, 0.1),
+    ]
+    padding = [LayerError(2 + n, f"c{n}", "Conv", (8, 8, 3, 3), 1000, 0.0) for n in range(3)]
+    assert [[layer.name for layer in chosen] for chosen in worst_layers([*errors, *padding])] == [["stem"]]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from edgetl.converters import onnx_edit, rounding
-from edgetl.converters.results import Layer, read_layers
+from edgetl.converters.results import Layer, Steps, read_layers
 from edgetl.converters.rounding import check_found, place_of, round_kernel
 from edgetl.errors import ConversionError
 
@@ -274,11 +274,9 @@ def with_weights(graph: Path, layers: dict[int, Layer], *, shifted: bool = True)
 
 
 @pytest.mark.parametrize("to", ["int8", "float16"])
-def test_every_convolution_of_a_graph_is_rounded_and_its_mean_answer_kept(
-    to: rounding.Steps, tmp_path: Path
-) -> None:
+def test_every_convolution_of_a_graph_is_rounded_and_its_mean_answer_kept(to: Steps, tmp_path: Path) -> None:
     graph, pictures = network(tmp_path)
-    rounding.write(graph, pictures, tmp_path / "layers.npz", to)
+    rounding.write(graph, pictures, {to: tmp_path / "layers.npz"})
     layers = read_layers(tmp_path / "layers.npz")
     model, seen = onnx.load(graph), np.load(pictures)
     assert [layers[place].before.shape for place in sorted(layers)] == [(8, 3, 3, 3), (8, 1, 3, 3)]
@@ -293,10 +291,18 @@ def test_every_convolution_of_a_graph_is_rounded_and_its_mean_answer_kept(
     assert gaps[0].max() < 0.3 * gaps[1].max()
 
 
+def test_what_is_known_of_inputs_is_scaled_with_their_channels() -> None:
+    seen = np.random.default_rng(8).normal(size=(3, 50, 2 * 9))
+    factor = np.random.default_rng(9).uniform(1, 8, 6)
+    scaled = (seen.reshape(3, 50, 2, 9) * factor.reshape(3, 1, 2, 1)).reshape(seen.shape)
+    found = rounding._scaled(seen.mean(axis=1), seen.transpose(0, 2, 1) @ seen / 50, factor)
+    assert np.allclose(found[0], scaled.mean(axis=1))
+    assert np.allclose(found[1], scaled.transpose(0, 2, 1) @ scaled / 50)
+
+
 def test_int8_widens_channels_first_and_half_precision_does_not(tmp_path: Path) -> None:
     graph, pictures = network(tmp_path)
-    for to in ("int8", "float16"):
-        rounding.write(graph, pictures, tmp_path / f"{to}.npz", to)
+    rounding.write(graph, pictures, {to: tmp_path / f"{to}.npz" for to in ("int8", "float16")})
     wide, half = (read_layers(tmp_path / f"{to}.npz") for to in ("int8", "float16"))
     assert [layer.tied for layer in wide.values()] == [True, True]
     assert wide[0].factor.max() > 1.5
@@ -359,3 +365,27 @@ def test_layers_that_are_not_there_are_named() -> None:
         "the OpenVINO graph does not have the layers 4, 9 of the ONNX graph, which were to stay in float: "
         "choose another rung or format"
     )
+
+
+def test_a_convolution_over_a_line_is_left_as_it_is(tmp_path: Path) -> None:
+    graph, pictures = network(tmp_path)
+    model = onnx.load(graph)
+    model.graph.node.extend(
+        [
+            helper.make_node("GlobalAveragePool", ["c"], ["mean"], "mean"),
+            helper.make_node("Squeeze", ["mean", "axis"], ["row"], "squeeze"),
+            helper.make_node("Transpose", ["row"], ["line"], "turn_row", perm=[0, 2, 1]),
+            helper.make_node("Conv", ["line", "third", "bias_3"], ["e"], "third", pads=[1, 1]),
+        ]
+    )
+    model.graph.initializer.extend(
+        [
+            numpy_helper.from_array(np.array([3]), "axis"),
+            numpy_helper.from_array(np.ones((1, 1, 3), np.float32), "third"),
+            numpy_helper.from_array(np.zeros(1, np.float32), "bias_3"),
+        ]
+    )
+    model.graph.output[0].name = "e"
+    onnx.save(model, graph)
+    rounding.write(graph, pictures, {"int8": tmp_path / "int8.npz", "float16": tmp_path / "float16.npz"})
+    assert set(read_layers(tmp_path / "int8.npz")) == set(read_layers(tmp_path / "float16.npz")) == {0, 1}

@@ -62,15 +62,13 @@ def graphs(solar_run: Run, pixels: NDArray[np.uint8], tmp_path_factory: pytest.T
         folder,
         doing="writing the float graphs",
     )
-    for steps in ("int8", "float16"):
-        isolated.call(
-            "edgetl.converters.rounding:write",
-            folder / FORMATS["onnx"].graph,
-            folder / "pixels.npy",
-            folder / f"{steps}.npz",
-            steps,
-            doing="rounding weights",
-        )
+    isolated.call(
+        "edgetl.converters.rounding:write",
+        folder / FORMATS["onnx"].graph,
+        folder / "pixels.npy",
+        {steps: folder / f"{steps}.npz" for steps in ("int8", "float16")},
+        doing="rounding weights",
+    )
     return folder
 
 
