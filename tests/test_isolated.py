@@ -1,5 +1,7 @@
 import os
 import subprocess
+import time
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,14 @@ def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ConversionError):
         isolated.call("os:abort", doing="dying")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_call_that_is_stopped_is_no_failure_to_go_round() -> None:
+    """Who tries another way when a conversion fails must not do so when all is to end."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(isolated.call, "time:sleep", 60, doing="sleeping")
+        while not isolated._running:
+            time.sleep(0.01)
+        isolated.stop_all()
+        with pytest.raises(CancelledError, match="sleeping was stopped"):
+            waiting.result(timeout=20)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +126,37 @@ def test_half_precision_does_without_photos_to_round_by_where_it_must(
     )
     assert [variant.name for variant in exported.bundle.manifest.variants] == ["onnx-float16"]
     assert "no photos are left to round weights by: float16 rounds each weight by itself" in heard.warnings
+
+
+def test_a_model_without_an_onnx_graph_still_becomes_tflite(
+    models: Path, solar_photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tf2onnx knows fewer layers than TensorFlow's converter: then weights are rounded one by one."""
+    call = isolated.call
+
+    def without_onnx(target: str, *arguments: Any, doing: str) -> Any:
+        if target.endswith("graphs:write") and "onnx" in arguments[2]:
+            raise ConversionError("tf2onnx does not know the layer")
+        return call(target, *arguments, doing=doing)
+
+    monkeypatch.setattr(isolated, "call", without_onnx)
+    heard = Heard()
+    exported = edgetl.export(
+        models / "own.keras",
+        data=solar_photos,
+        options=OPTIONS,
+        formats="tflite",
+        precisions="float16,int8",
+        max_drop=100,
+        min_agreement=0,
+        out=tmp_path / "tflite.edgetl",
+        progress=heard,
+    )
+    assert [variant.name for variant in exported.bundle.manifest.variants] == [
+        "tflite-float16",
+        "tflite-int8",
+    ]
+    assert any("tf2onnx does not know the layer" in warning for warning in heard.warnings)
 
 
 def test_answers_are_those_of_the_users_own_model_with_its_own_preprocessing(
