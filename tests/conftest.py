@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # A first call may import an engine, which has nothing to do with the input under test: no deadline.
 settings.register_profile("edgetl", deadline=None, max_examples=50)
 settings.load_profile("edgetl")
+
+# A shell that starts the tests in the background ignores Ctrl-C for them and for whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
