@@ -2,6 +2,9 @@
 PYTHON ?= python3
 # More for pytest: make test ARGS="-k onnx"
 ARGS ?=
+# Which emulated boards: pi4, pi5, or the 32-bit pi2; bookworm or trixie. docs/arm.md
+PI ?= all
+SUITE ?= all
 BIN := .venv/bin
 INSTALLED := .venv/installed
 # A checkout must not read a pip that belongs to another environment.
@@ -9,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check types format clean
+.PHONY: help demo test test-slow test-arm check types format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +25,9 @@ test: $(INSTALLED) ## all tests but the slow ones
 
 test-slow: $(INSTALLED) ## the slow tests
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-arm: $(INSTALLED) ## edgetl on emulated boards: PI=pi4 or pi5, SUITE=bookworm or trixie, default all four
+	PYTHONPATH=tests $(BIN)/python -m arm --pi $(PI) --suite $(SUITE) $(ARGS)
 
 check: $(INSTALLED) types ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -46,7 +46,7 @@ class Machine:
     """Logical cores."""
     memory_bytes: int | None
     architecture: str
-    """As Python was built for: ``aarch64``, ``x86_64``."""
+    """The kernel's, ``aarch64`` or ``x86_64``; Python may have fewer :attr:`bits`."""
     bits: int
     """32 or 64: the width of the running Python, whatever the kernel's is."""
     os: str
@@ -62,11 +62,20 @@ class Machine:
     """Version of each engine that is installed, by name."""
     edgetl: str
     """Version of edgetl."""
+    soc: str | None = None
+    """The board's chip, ``BCM2711``; None on PCs."""
+    swap_bytes: int | None = None
+    """Swap there is, in files, partitions and compressed memory together."""
 
     @property
     def label(self) -> str:
         """What stands beside every number: the board's name, or the PC's marked as one."""
         return self.kind if self.is_board else f"PC: {self.kind}"
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether a 32-bit Python runs on a 64-bit kernel, as on many a 32-bit Raspberry Pi OS."""
+        return self.bits == 32 and self.architecture in ("aarch64", "x86_64")
 
 
 def describe(root: Path = Path("/")) -> Machine:
@@ -76,6 +85,7 @@ def describe(root: Path = Path("/")) -> Machine:
         root: where ``/proc``, ``/sys`` and ``/etc`` stand; tests give a board's files.
     """
     processors = _processors(read_text(root / "proc/cpuinfo") or "")
+    meminfo = _pairs(read_text(root / "proc/meminfo") or "", ":")
     model = read_text(root / "proc/device-tree/model")
     is_board = model is not None and model != _VIRTUAL
     cpu = _cpu_name(processors)
@@ -85,7 +95,7 @@ def describe(root: Path = Path("/")) -> Machine:
         is_board=is_board,
         cpu=cpu,
         cores=len(processors) or os.cpu_count() or 1,
-        memory_bytes=_memory(read_text(root / "proc/meminfo") or ""),
+        memory_bytes=_bytes(meminfo.get("MemTotal")),
         architecture=platform.machine(),
         bits=struct.calcsize("P") * 8,
         os=_os_name(read_text(root / "etc/os-release") or ""),
@@ -96,6 +106,8 @@ def describe(root: Path = Path("/")) -> Machine:
         throttled=state.throttled,
         engines={row.name: version for row in ENGINES.values() if row.installed and (version := row.version)},
         edgetl=edgetl.__version__,
+        soc=_soc(read_text(root / "proc/device-tree/compatible")) if is_board else None,
+        swap_bytes=_bytes(meminfo.get("SwapTotal")),
     )
 
 
@@ -113,9 +125,18 @@ def _cpu_name(processors: list[dict[str, str]]) -> str:
     return first.get("model name") or platform.processor() or platform.machine()
 
 
-def _memory(meminfo: str) -> int | None:
-    total = _pairs(meminfo, ":").get("MemTotal", "").removesuffix("kB").strip()
-    return int(total) * 1024 if total.isdigit() else None
+def _soc(compatible: str | None) -> str | None:
+    """The chip a board is made around: ``BCM2711`` of ``raspberrypi,4-model-b brcm,bcm2711``.
+
+    The device tree names what a board is compatible with from the most to the least specific, as
+    ``maker,model`` (Devicetree Specification 0.4, section 2.3.1).
+    """
+    return compatible.split("\0")[-1].rpartition(",")[2].upper() if compatible else None
+
+
+def _bytes(kilobytes: str | None) -> int | None:
+    count = (kilobytes or "").removesuffix("kB").strip()
+    return int(count) * 1024 if count.isdigit() else None
 
 
 def _os_name(os_release: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -13,17 +12,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
+from edgetl import debug
 from edgetl.benchmarks import checks, machine, stats
 from edgetl.benchmarks.results import BenchReport, Parameters, ProcessRun, Result, Stages
 from edgetl.benchmarks.state import read_state
 from edgetl.benchmarks.worker import Request
 from edgetl.bundle import Bundle
 from edgetl.errors import MissingPackageError, ModelError, UsageError
-from edgetl.isolated import DEBUG_VARIABLE
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.runtime import engines
-from edgetl.runtime.classifier import choose
+from edgetl.runtime.choosing import choose
 
 ROUNDS = 3
 DEFAULT_DURATION_S = 3.0
@@ -82,7 +81,7 @@ def bench(
     _check(parameters)
     pictures = opened.manifest.golden.pictures
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    results = [row for variant in chosen for row in _rows(variant, parameters.threads)]
+    results = [row for variant in chosen for row in _rows(opened, variant, parameters.threads)]
     if all(result.status == "skipped" for result in results):
         _refuse_without_engine(opened, chosen)
     described = machine.describe()
@@ -124,10 +123,10 @@ def _check(parameters: Parameters) -> None:
         raise UsageError(f"a duration of {parameters.duration_s:g} s measures nothing: ask for more than 0")
 
 
-def _rows(variant: Variant, threads: Sequence[int]) -> list[Result]:
+def _rows(bundle: Bundle, variant: Variant, threads: Sequence[int]) -> list[Result]:
     try:
-        row = engines.for_format(variant.format)
-    except MissingPackageError as error:
+        _, row = choose(bundle, variant.name)
+    except (MissingPackageError, ModelError) as error:
         return [Result(variant.name, variant.size_bytes, None, None, "skipped", str(error))]
     return [Result(variant.name, variant.size_bytes, row.name, count, "measured", None) for count in threads]
 
@@ -165,10 +164,9 @@ def ask(request: Request) -> ProcessRun:
     Raises:
         ModelError: the process refused, crashed, or hangs; the message says which.
     """
-    debug = bool(os.environ.get(DEBUG_VARIABLE))
     with tempfile.TemporaryFile() as log:
         command = [sys.executable, "-m", "edgetl.benchmarks.worker"]
-        errors = None if debug else log
+        errors = None if debug.is_on() else log
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
         ) as process:

@@ -2,8 +2,12 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+_N = TypeVar("_N", int, float)
 
 THROTTLING = {
     0: "under-voltage",
@@ -15,6 +19,7 @@ THROTTLING = {
 it has happened since the board was started."""
 
 _CPU_ZONES = ("cpu", "soc", "pkg")
+_FIRMWARE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,12 @@ class State:
 
 def read_state(root: Path = Path("/")) -> State:
     """The state of this machine, or of the one whose ``/proc`` and ``/sys`` stand below ``root``."""
-    load = read_text(root / "proc/loadavg")
+    load = (read_text(root / "proc/loadavg") or "").partition(" ")[0]
     return State(
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         temperature_c=_temperature(root),
         throttled=_throttled(root),
-        load_average=float(load.split()[0]) if load else None,
+        load_average=_number(load, float),
     )
 
 
@@ -63,25 +68,39 @@ def read_text(path: Path) -> str | None:
 def _temperature(root: Path) -> float | None:
     for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
         kind, value = read_text(zone / "type"), read_text(zone / "temp")
-        if kind and value and any(part in kind.lower() for part in _CPU_ZONES):
-            return int(value) / 1000  # the kernel gives thousandths of a degree
+        if kind and any(part in kind.lower() for part in _CPU_ZONES):
+            degrees = _number(value, int)
+            return None if degrees is None else degrees / 1000  # the kernel gives thousandths
     return None
 
 
 def _throttled(root: Path) -> int | None:
     # The kernel's file came with Linux 4.14 for the Pi; where it is gone the firmware's tool still tells.
     for path in sorted((root / "sys/devices/platform").glob("soc*/soc*firmware/get_throttled")):
-        if value := read_text(path):
-            return int(value, 16)
-    if root == Path("/") and (tool := shutil.which("vcgencmd")):
-        try:
-            done = subprocess.run(
-                [tool, "get_throttled"], capture_output=True, text=True, timeout=5, check=False
-            )
-            return int(done.stdout.partition("=")[2], 16)
-        except (ValueError, OSError, subprocess.TimeoutExpired):
-            return None
-    return None
+        if (bits := _number(read_text(path), _hexadecimal)) is not None:
+            return bits
+    tool = shutil.which("vcgencmd") if root == Path("/") else None
+    return _ask_firmware(tool) if tool else None
+
+
+def _ask_firmware(tool: str) -> int | None:
+    try:
+        done = subprocess.run([tool, "get_throttled"], capture_output=True, timeout=_FIRMWARE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return _number(done.stdout.decode("ascii", "replace").partition("=")[2], _hexadecimal)
+
+
+def _hexadecimal(text: str) -> int:
+    return int(text, 16)
+
+
+def _number(text: str | None, read: Callable[[str], _N]) -> _N | None:
+    """What a driver or tool wrote, None where it is no number: drivers have faults."""
+    try:
+        return read(text) if text else None
+    except ValueError:
+        return None
 
 
 def _meanings(bits: int) -> tuple[str, ...]:

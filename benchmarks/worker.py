@@ -146,7 +146,7 @@ def _stages(bundle: Bundle, request: Request, engine: AbstractEngine) -> Stages 
         return None
     bundle.read(pictures[0])  # refuses a damaged one with a clear sentence
     picture = bundle.path / pictures[0].path
-    classifier = Classifier(bundle.manifest, bundle.variant(request.variant), engine)
+    classifier = Classifier(bundle, bundle.variant(request.variant), engine)
     for _ in range(_PICTURES_TO_WARM_UP):
         classifier.classify(picture)
     timings = []

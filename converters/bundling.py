@@ -9,7 +9,7 @@ from typing import Any
 import edgetl
 from edgetl import files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
-from edgetl.converters import golden, latency
+from edgetl.converters import exemplars, golden, latency
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
 from edgetl.converters.workshop import Attempt, Workshop
@@ -88,6 +88,7 @@ def write(
         ),
         measured_on=here,
         embedding=shop.embedding,
+        exemplars=exemplars.write(folder, shop.exemplars),
         provenance={
             **item.provenance,
             "calibration": _pictures(shop.calibrating),

@@ -226,7 +226,10 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
         graphs = pool.submit(_graphs, shop, formats, drawn)
         reference = pool.submit(shop.ask_reference)
         started += [graphs, reference]
-        base = shop.base(shop.subject.model, graphs.result(), steps)
+        folder = graphs.result()
+        noted = pool.submit(shop.note_exemplars, wanted[0][0], folder) if shop.embedding else None
+        started += [noted] if noted is not None else []
+        base = shop.base(shop.subject.model, folder, steps)
         reference.result()
 
         def make(job: Job) -> Attempt:
@@ -244,7 +247,7 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
         futures = {(job[0].name, job[1]): pool.submit(make, job) for job in order}
         started += futures.values()
         # As they end, so that the first that fails is heard of at once.
-        for future in as_completed(futures.values()):
+        for future in as_completed(started):
             future.result()
         return _without_twins([futures[format_.name, precision].result() for format_, precision in wanted])
     except BaseException:

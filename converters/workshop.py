@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import edgetl
 from edgetl import isolated
 from edgetl.bundle import entry_of
-from edgetl.converters import gate, latency, verification
+from edgetl.converters import exemplars, gate, latency, verification
 from edgetl.converters.anatomy import reading
 from edgetl.converters.anatomy.facts import label
 from edgetl.converters.calibration import PixelSet
@@ -29,6 +29,7 @@ from edgetl.progress import Progress
 from edgetl.reports.units import format_duration
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
+from edgetl.runtime.teaching.exemplars import Exemplars
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
@@ -92,6 +93,8 @@ class Workshop:
         """float32 (n, classes), the trained model's answers; set by :meth:`ask_reference`."""
         self.libraries: dict[str, str] = {}
         self.embedding = embedding
+        self.exemplars: Exemplars | None = None
+        """What travels for classes taught on the device; set by :meth:`note_exemplars`."""
         self._scratch, self._threads = scratch, threads
         self._numbers = itertools.count()
         self._locks: dict[str, threading.Lock] = {}
@@ -108,6 +111,12 @@ class Workshop:
                 self.scored.pixels,
                 doing="running the trained model",
             )
+
+    def note_exemplars(self, format_: Format, folder: Path) -> None:
+        """Run the float graph of a format over pictures that travel as exemplars."""
+        self.exemplars = exemplars.note(
+            self.subject, self.calibrating, format_, folder, self.progress, threads=self._threads
+        )
 
     def graphs(self, model: Path, formats: Sequence[str], what: str) -> Path:
         """Write the float graph of each format; gives their folder."""

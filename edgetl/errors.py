@@ -5,7 +5,7 @@
     ├── MissingPackageError (ImportError)
     ├── DatasetError (ValueError)    the pictures or their labels
     ├── ImageError (ValueError)      one picture
-    ├── CameraError (OSError)        a camera that is missing, busy or silent
+    ├── CameraError (OSError)        a camera or stream that is missing, busy or silent
     ├── WeightsError (OSError)       pretrained weights
     ├── RunError (ValueError)        a folder written by ``edgetl train``
     ├── BundleError (ValueError)     a folder written by ``edgetl export``

@@ -75,7 +75,8 @@ DEFAULT_LIMITS = Limits()
 class Decoded:
     """An 8-bit RGB or grey picture that is still as the camera stored it."""
 
-    image: Image.Image
+    image: Image.Image | Pixels
+    """An array, uint8 (h, w, 3), where one was given: it may be of the right size already."""
     orientation: int = 1
     """EXIF orientation, 1 to 8; :func:`fit` turns the small picture instead of the large one."""
 
@@ -102,7 +103,8 @@ def decode(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMIT
 def load(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMITS) -> Decoded:
     """Decode a picture to 8 bits, at reduced size where the contract allows. See :func:`decode`."""
     if isinstance(source, np.ndarray):
-        return Decoded(_from_array(source))
+        ready = source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3 and source.size > 0
+        return Decoded(source if ready else _from_array(source))
     with pillow_warnings.HIDDEN:
         if isinstance(source, Image.Image):
             name, image = "the picture", source
@@ -165,12 +167,17 @@ def fit(decoded: Decoded, contract: Contract) -> Pixels:
     """Crop, resize and turn a decoded picture as the contract says.
 
     Returns:
-        uint8 (contract.height, contract.width, 3), RGB.
+        uint8 (contract.height, contract.width, 3), RGB, contiguous. Where an array was given that already is
+        that, the array itself.
     """
     image = decoded.image
     target = _target(contract, decoded.orientation)
+    if isinstance(image, np.ndarray):
+        if _is_whole((image.shape[1], image.shape[0]), target, contract):
+            return np.ascontiguousarray(image)  # the caller's own memory where that lies in order
+        image = Image.fromarray(image)
     box = _window(image.size, target, contract)
-    if image.size != target or box != (0, 0, *target):
+    if not _is_whole(image.size, target, contract):
         image = image.resize(target, _KERNELS[contract.interpolation], box=box)
     if decoded.orientation in _TURNS:
         image = image.transpose(_TURNS[decoded.orientation])
@@ -188,6 +195,11 @@ def _target(contract: Contract, orientation: int) -> tuple[int, int]:
     """(width, height) before the picture is turned; orientations 5 to 8 lie on their side."""
     size = (contract.width, contract.height)
     return size[::-1] if orientation in (5, 6, 7, 8) else size
+
+
+def _is_whole(size: tuple[int, int], target: tuple[int, int], contract: Contract) -> bool:
+    """Whether nothing is cropped and nothing resized."""
+    return size == target and _window(size, target, contract) == (0, 0, *target)
 
 
 def _window(
@@ -213,7 +225,9 @@ def _read(source: str | os.PathLike[str] | bytes | IO[bytes], limits: Limits) ->
         name = str(path)
         try:
             with path.open("rb") as file:
-                data = file.read(limits.size_bytes + 1)
+                # Asked for the limit at once, Python would take that much memory before it reads a byte.
+                data = file.read(min(os.fstat(file.fileno()).st_size, limits.size_bytes) + 1)
+                data += file.read(limits.size_bytes + 1 - len(data))  # a pipe, or a file that grows
         except OSError as error:
             raise ImageError(f"{name} cannot be read: {error.strerror}") from error
         except ValueError as error:  # a NUL in the name

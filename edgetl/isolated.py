@@ -17,10 +17,9 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgetl import debug
 from edgetl.errors import ConversionError, EdgetlError
 
-# Set by `edgetl --debug`: the child's output then goes to the terminal instead of the log.
-DEBUG_VARIABLE = "EDGETL_DEBUG"
 _running: set["subprocess.Popen[bytes]"] = set()
 _stopped: "weakref.WeakSet[subprocess.Popen[bytes]]" = weakref.WeakSet()
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
@@ -43,7 +42,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
         CancelledError: :func:`stop_all` ended it.
     """
     name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
-    debug = bool(os.environ.get(DEBUG_VARIABLE))
+    shown = debug.is_on()  # the child's output then goes to the terminal instead of the log
     with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
         request, answer, log = (Path(folder) / part for part in ("request", "answer", "log"))
         request.write_bytes(pickle.dumps((name, arguments)))
@@ -51,8 +50,8 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
             process = subprocess.Popen(
                 command("edgetl.isolated:serve", str(request), str(answer)),
                 stdin=subprocess.DEVNULL,
-                stdout=None if debug else output,
-                stderr=None if debug else output,
+                stdout=None if shown else output,
+                stderr=None if shown else output,
                 env={**_QUIET, **os.environ, **_STEADY},
             )
             _running.add(process)

@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
@@ -147,6 +147,9 @@ class Manifest:
     """The machine of the latencies, as ``benchmarks.machine`` names it."""
     embedding: bool = False
     """Whether every variant gives the features in front of its head as a second output."""
+    exemplars: FileEntry | None = None
+    """``.npz``: what the model sees in pictures of its classes, which a class taught on the device must not
+    take (``runtime/teaching/exemplars.py``); None when no class can be taught."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Backbone, weights and their licence, dataset and calibration fingerprints, versions, seed."""
     schema: int = SCHEMA
@@ -233,15 +236,22 @@ def _depth(value: Any) -> int:
 
 
 def _build(cls: type[T], value: Any, where: str) -> T:
-    """Fill a dataclass from a JSON object that has exactly its fields."""
-    names = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    """Fill a dataclass from a JSON object of its fields; one with a default may be missing.
+
+    So a bundle can be read that was written before there was such a field.
+    """
     if not isinstance(value, dict):
         raise BundleError(f"{where} is not an object")
-    if set(value) != names:
-        odd = ", ".join(sorted(set(value) ^ names))
-        raise BundleError(f"{where} has unknown or missing keys: {odd}")
+    names = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    needed = {
+        item.name
+        for item in fields(cls)  # type: ignore[arg-type]
+        if item.default is MISSING and item.default_factory is MISSING
+    }
+    if odd := (set(value) - names) | (needed - set(value)):
+        raise BundleError(f"{where} has unknown or missing keys: {', '.join(sorted(odd))}")
     hints = typing.get_type_hints(cls)
-    return cls(**{name: _convert(hints[name], value[name], f"{where}.{name}") for name in names})
+    return cls(**{name: _convert(hints[name], value[name], f"{where}.{name}") for name in value})
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:

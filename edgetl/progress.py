@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 
 class Progress:
-    """Hears of every step and shows nothing. ``edgetl.cli.output`` has the one that draws."""
+    """Hears of every step and shows nothing. ``edgetl.cli.bars`` has the one that draws."""
 
     @contextlib.contextmanager
     def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edgetl import isolated
+from edgetl import debug, isolated
 from edgetl.errors import BundleError, ConversionError
 
 
 @pytest.fixture(autouse=True)
 def no_debug(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(isolated.DEBUG_VARIABLE, raising=False)
+    monkeypatch.delenv(debug.VARIABLE, raising=False)
 
 
 def test_a_function_runs_in_another_process() -> None:
@@ -60,7 +60,7 @@ def test_what_the_child_prints_stays_out_of_the_terminal(capfd: pytest.CaptureFi
 def test_with_debug_everything_is_printed(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(isolated.DEBUG_VARIABLE, "1")
+    monkeypatch.setenv(debug.VARIABLE, "1")
     isolated.call("os:system", "echo chatter; echo more >&2", doing="chatting")
     assert capfd.readouterr() == ("chatter\n", "more\n")
 

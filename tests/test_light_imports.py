@@ -37,6 +37,8 @@ MODULES = (
     "edgetl.images",
     "edgetl.runtime",
     "edgetl.runtime.engines",
+    "edgetl.runtime.sources",
+    "edgetl.runtime.teaching",
 )
 COMMANDS = ("", *main.list_commands(click.Context(main)))
 

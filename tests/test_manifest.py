@@ -67,6 +67,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
         pick_reason=draw(text),
         reject_threshold=draw(st.none() | number),
         golden=Golden(tuple(draw(st.lists(files, max_size=2))), draw(files)),
+        embedding=draw(st.booleans()),
+        exemplars=draw(st.none() | files),
         provenance={"backbone": draw(plain)},
     )
 
@@ -136,6 +138,8 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
         ("variants.0.files.0.path", "", "not inside the bundle"),
         ("variants.0.files.0.path", ".", "not inside the bundle"),
         ("golden.expected.path", "/tmp/x", "not inside the bundle"),
+        ("exemplars", {}, r"manifest\.exemplars has unknown or missing keys: path, sha256, size_bytes"),
+        ("exemplars", "exemplars.npz", r"manifest\.exemplars is not an object"),
         ("provenance", [], r"manifest\.provenance is list, not dict"),
         ("pick", "fake-int8", "picks 'fake-int8', which is not one of fake-float32"),
         ("variants", [], "names no variant"),
@@ -150,6 +154,15 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
 def test_a_broken_rule_is_named(value: dict[str, Any], place: str, new: Any, rule: str) -> None:
     with pytest.raises(BundleError, match=rule):
         parse(changed(value, place, new))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["exemplars", "embedding", "measured_on", "provenance", "variants.0.latency_s", "variants.0.refused"],
+)
+def test_a_bundle_from_before_there_was_a_value_has_its_default(value: dict[str, Any], place: str) -> None:
+    default: Any = {"provenance": {}, "embedding": False}.get(place)
+    assert parse(changed(value, place, default)) == parse(changed(value, place, ...))
 
 
 def test_a_newer_schema_is_told_so_whatever_else_is_new(value: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def test_version_is_the_same_wherever_it_stands(root: Path, project: dict[str, A
 
 def test_device_package_needs_four_packages(project: dict[str, Any]) -> None:
     names = {re.split(r"[^a-z0-9-]", line)[0] for line in project["dependencies"]}
-    assert names == {"click", "numpy", "pillow", "rich"}
+    assert names == {"click", "numpy", "pillow"}
 
 
 @pytest.mark.parametrize("extra", ["train", "train-gpu"])
@@ -139,6 +139,60 @@ def test_other_extras_install_no_tensorflow(project: dict[str, Any]) -> None:
     place = {"platform_machine": "x86_64", "sys_platform": "linux", "python_version": "3.12"}
     extras = set(project["optional-dependencies"]) - {"train", "train-gpu"}
     assert {extra: names for extra in extras if (names := tensorflows(project, extra, place))} == {}
+
+
+def place_of(machine: str, python: str) -> dict[str, str]:
+    return {"platform_machine": machine, "sys_platform": "linux", "python_version": python}
+
+
+def asked_for(lines: list[str], place: dict[str, str]) -> dict[str, Requirement]:
+    """What requirements ask for at a place, by name."""
+    wanted = [line for line in map(Requirement, lines) if not line.marker or line.marker.evaluate(place)]
+    return {line.name: line for line in wanted}
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_litert_is_installed_on_every_64_bit_machine(
+    project: dict[str, Any], machine: str, python: str
+) -> None:
+    wanted = asked_for(project["optional-dependencies"]["litert"], place_of(machine, python))
+    assert set(wanted) == {"ai-edge-litert"}
+
+
+# A 32-bit system on a 64-bit kernel calls itself aarch64, or armv8l under `linux32`.
+@pytest.mark.parametrize("machine", ["armv7l", "armv8l", "aarch64"])
+def test_lite32_asks_for_an_engine_whatever_the_machine_calls_itself(
+    project: dict[str, Any], machine: str
+) -> None:
+    wanted = asked_for(project["optional-dependencies"]["lite32"], place_of(machine, "3.11"))
+    assert set(wanted) == {"tflite-runtime", "numpy"}
+    # Debian 12's own numpy, the only one there, and none that this engine fails with.
+    assert [wanted["numpy"].specifier.contains(version) for version in ("1.24.2", "2.0.0")] == [True, False]
+
+
+@pytest.mark.parametrize("machine", ["armv7l", "armv8l"])
+def test_no_extra_of_an_engine_without_a_32_bit_wheel_asks_for_it_there(
+    project: dict[str, Any], machine: str
+) -> None:
+    optional = project["optional-dependencies"]
+    wanted = {
+        extra: asked_for(optional[extra], place_of(machine, "3.11"))
+        for extra in ("litert", "onnx", "openvino")
+    }
+    assert wanted == {"litert": {}, "onnx": {}, "openvino": {}}
+
+
+@pytest.mark.parametrize(
+    ("machine", "allowed"), [("x86_64", False), ("aarch64", False), ("armv7l", True), ("armv8l", True)]
+)
+def test_debian_s_pillow_will_do_on_32_bits_alone(
+    project: dict[str, Any], machine: str, allowed: bool
+) -> None:
+    pillow = asked_for(project["dependencies"], place_of(machine, "3.11"))["pillow"]
+    assert pillow.specifier.contains("9.4.0") is allowed
+    assert pillow.specifier.contains("12.3.0")
+    assert not pillow.specifier.contains("13.0.0")
 
 
 def test_constraints_pin_every_package_by_version_alone(root: Path) -> None:

@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/peers/device_install.py BUNDLE PICTURE [--extras litert,onnx,openvino,tflite]
 
 For each extra: builds the wheel of this checkout, installs it into a fresh virtual environment, prints the
-installed size and the import time, and runs doctor, verify, run and bench. The figures are of the machine
-that the table names, not of a board. Ends with 1 when a step fails, 0 otherwise.
+installed size and the import time, and runs doctor, verify, run and bench. Sizes are with the bytecode that
+pip compiles; "beyond" leaves out numpy, Pillow, and the engine with what it requires itself. The figures are
+of the machine that the table names, not of a board. Ends with 1 when a step fails, 0 otherwise.
 """
 
 import argparse
@@ -26,6 +27,25 @@ EXTRAS = ("litert", "onnx", "openvino", "tflite")
 SOURCES = ("edgetl", "converters", "benchmarks")
 # Nothing of the workstation may come along.
 WORKSTATION = {"keras", "nncf", "onnx", "scikit-learn", "scipy", "tensorflow", "tensorflow-cpu", "torch"}
+ENGINES = {
+    "litert": "ai-edge-litert",
+    "tflite": "tflite-runtime",
+    "onnx": "onnxruntime",
+    "openvino": "openvino",
+}
+# Run in the device's Python: bytes of all distributions but those that a program without edgetl would need.
+BEYOND = """
+import importlib.metadata as m, re, sys
+name = lambda text: re.match("[A-Za-z0-9._-]+", text)[0].lower().replace("_", "-")
+installed = {name(d.name): d for d in m.distributions()}
+given, left = set(), ["numpy", "pillow", sys.argv[1]]
+while left:
+    if (one := left.pop()) in installed and one not in given:
+        given.add(one)
+        left += [name(text) for text in installed[one].requires or () if "extra ==" not in text]
+print(sum(f.locate().stat().st_size for n, d in installed.items() if n not in given
+          for f in d.files if f.locate().is_file() and "bin" not in f.parts))
+"""
 IMPORTS = ("pass", "import numpy", "import edgetl", "from edgetl import load")
 IMPORT_RUNS = 10
 STEP_LIMIT_S = 600
@@ -37,6 +57,8 @@ class Device:
 
     extra: str
     edgetl_bytes: int = 0
+    source_bytes: int = 0
+    beyond_bytes: int = 0
     all_bytes: int = 0
     distributions: dict[str, str] = field(default_factory=dict)
     import_s: dict[str, float] = field(default_factory=dict)
@@ -91,7 +113,9 @@ def try_device(place: Path, wheel: Path, extra: str, bundle: Path, picture: Path
 
     (packages,) = venv.glob("lib/python*/site-packages")
     device.edgetl_bytes = size_bytes(packages / "edgetl")
+    device.source_bytes = sum(file.stat().st_size for file in (packages / "edgetl").rglob("*.py"))
     device.all_bytes = size_bytes(packages)
+    device.beyond_bytes = int(subprocess.check_output([str(python), "-c", BEYOND, ENGINES[extra]], text=True))
     listing = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
     lines = subprocess.check_output([str(python), "-c", listing], text=True).splitlines()
     device.distributions = {name.lower(): version for name, version in map(str.split, lines)}
@@ -158,6 +182,10 @@ def print_table(devices: Sequence[Device]) -> None:
     rows = [("", *(f"edgetl[{device.extra}]" for device in devices))]
     rows.append(("installed, MB", *(f"{device.all_bytes / 1e6:.1f}" for device in devices)))
     rows.append(("  edgetl itself, MB", *(f"{device.edgetl_bytes / 1e6:.2f}" for device in devices)))
+    rows.append(
+        ("  edgetl without bytecode, MB", *(f"{device.source_bytes / 1e6:.2f}" for device in devices))
+    )
+    rows.append(("  beyond numpy, pillow, engine, MB", *(f"{d.beyond_bytes / 1e6:.2f}" for d in devices)))
     rows.append(("  packages", *(str(len(device.distributions)) for device in devices)))
     rows.append(("  numpy", *(device.distributions["numpy"] for device in devices)))
     for code in IMPORTS:

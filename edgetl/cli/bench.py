@@ -9,6 +9,7 @@ from edgetl.benchmarks import summary
 from edgetl.benchmarks.measure import bench
 from edgetl.bundle import Bundle
 from edgetl.cli import output
+from edgetl.cli.lines import console_progress
 from edgetl.errors import GateError, UsageError
 from edgetl.reports import pages
 
@@ -52,7 +53,7 @@ def command(
         runs=runs,
         duration_s=duration,
         rounds=rounds,
-        progress=output.ConsoleProgress(),
+        progress=console_progress(),
     )
     files.write_json(place / "bench.json", report.to_dict())
     files.write_text(place / "bench.html", pages.bench_page(report, opened.manifest))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from edgetl.cli import output
+from edgetl.cli.lines import console_progress
 
 
 @click.command("demo", short_help="Show the whole path on real photos.")
@@ -22,7 +23,7 @@ def command(out: Path, as_json: bool) -> None:
     from edgetl.demo import demo
 
     start = time.perf_counter()
-    report = demo(out, say=output.aside if as_json else output.result, progress=output.ConsoleProgress())
+    report = demo(out, say=output.aside if as_json else output.result, progress=console_progress())
     seconds = time.perf_counter() - start
     if as_json:
         output.result_json({"report": str(report.resolve()), "seconds": round(seconds, 1)})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgetl.cli import output
+from edgetl.cli.lines import console_progress
 from edgetl.cli.model_options import from_flags, model_flags
 from edgetl.cli.quantities import BYTES, SECONDS
 from edgetl.errors import GateError
@@ -88,7 +89,7 @@ def command(
         keep_failing=keep_failing,
         embedding=embedding,
         force=force,
-        progress=output.ConsoleProgress(notes_are_results=not as_json),
+        progress=console_progress(notes_are_results=not as_json),
     )
     manifest = exported.bundle.manifest
     if as_json:

@@ -20,6 +20,7 @@ from edgetl.reports.units import (
     format_share_interval,
     format_size,
 )
+from edgetl.runtime.teaching import load_learned
 
 if TYPE_CHECKING:
     from edgetl.converters.anatomy.reading import Anatomy, Operator, SlowOperator, TensorFacts
@@ -56,7 +57,9 @@ def command(path: Path, as_json: bool) -> None:
 
 
 def _of_bundle(path: Path) -> dict[str, Any]:
-    manifest = Bundle.open(path).manifest
+    bundle = Bundle.open(path)
+    manifest = bundle.manifest
+    learned = load_learned(bundle) if manifest.exemplars is not None else None
     contract, provenance = manifest.contract, manifest.provenance
     facts = {
         "bundle": manifest.name,
@@ -64,6 +67,12 @@ def _of_bundle(path: Path) -> dict[str, Any]:
         "input": f"uint8 {contract.height} x {contract.width} RGB, {contract.resize}",
         "labels": ", ".join(contract.labels),
         "embedding": "a second output of every variant" if manifest.embedding else "none",
+        "exemplars": manifest.exemplars and f"{format_size(manifest.exemplars.size_bytes)}: it can be taught",
+        "taught": learned
+        and [
+            f"{label}, {count} pictures"
+            for label, count in zip(learned.labels, learned.pictures, strict=True)
+        ],
         "variants": [_variant(variant) for variant in manifest.variants],
         "refused": [variant.refused for variant in manifest.variants if variant.refused],
         "measured": manifest.measured_on and f"latency on {manifest.measured_on}, the machine that exported",

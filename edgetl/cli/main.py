@@ -3,16 +3,16 @@
 import importlib
 import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 import edgetl
+from edgetl import debug as debugging
 from edgetl.cli import output
 from edgetl.errors import EdgetlError
-from edgetl.isolated import DEBUG_VARIABLE
 
-_COMMANDS = ("demo", "train", "export", "verify", "run", "bench", "info", "doctor")
+_COMMANDS = ("demo", "train", "export", "verify", "run", "teach", "bench", "info", "doctor")
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -28,32 +28,36 @@ class _Group(click.Group):
         command: click.Command = importlib.import_module(f"edgetl.cli.{name}").command
         return command
 
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command; the traceback is for ``--debug`` alone."""
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command, which has done its work as soon as whoever reads stdout has seen enough."""
         try:
-            return super().main(*arguments, **{**options, "standalone_mode": False})
-        except click.exceptions.Exit as leave:
-            sys.exit(leave.exit_code)
+            return super().invoke(context)
+        except BrokenPipeError:  # `head`, `grep -q`; click would call it a failure
+            # What is left of the line would be tried again as Python ends, and fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run a command and end the process with its exit code; the traceback is for ``--debug`` alone."""
+        try:
+            sys.exit(super().main(*arguments, **{**options, "standalone_mode": False}))
         except click.ClickException as error:
             error.show()
             sys.exit(error.exit_code)
         except (KeyboardInterrupt, click.Abort):
             output.error("stopped; nothing half-written is left")
             sys.exit(_INTERRUPTED)
-        except BrokenPipeError:
-            # The reader (`head`, `grep -q`) has seen enough; Python would complain at exit otherwise.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         except EdgetlError as error:
-            if os.environ.get(DEBUG_VARIABLE):
+            if debugging.is_on():
                 raise
             output.error(str(error))
             sys.exit(error.exit_code)
         except Exception as error:
-            if os.environ.get(DEBUG_VARIABLE):
+            if debugging.is_on():
                 raise
+            words = (str(error).strip() or "no reason given").splitlines()[0]
             output.error(
-                f"edgetl itself failed ({type(error).__name__}: {error}); run it again with --debug before "
+                f"edgetl itself failed ({type(error).__name__}: {words}); run it again with --debug before "
                 "the command, and report what it prints"
             )
             sys.exit(1)
@@ -65,4 +69,4 @@ class _Group(click.Group):
 def main(debug: bool) -> None:
     """From a folder of photos to a verified model on the board, and to numbers you can believe."""
     if debug:
-        os.environ[DEBUG_VARIABLE] = "1"
+        debugging.turn_on()

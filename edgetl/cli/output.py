@@ -1,132 +1,49 @@
-"""What commands say: results on stdout, progress and advice on stderr, and the next command last."""
+"""What commands say: results on stdout, advice on stderr, and the next command last."""
 
-import contextlib
+import functools
 import json
+import os
 import shlex
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeAlias
 
 import click
-from rich.console import Console, RenderableType
-from rich.control import strip_control_codes
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.progress import Progress as Bars
-from rich.segment import Segment, Segments
-from rich.style import Style
 
-from edgetl.progress import Progress
+Style: TypeAlias = dict[str, Any]
+"""Arguments of ``click.style``."""
 
-_stderr = Console(stderr=True, highlight=False)
+_DIM: Style = {"dim": True}
+_YELLOW: Style = {"fg": "yellow"}
+_RED: Style = {"fg": "red", "bold": True}
+_CYAN: Style = {"fg": "cyan"}
+
+# What draws bars prints a line above them; None while nothing is drawn.
+_above_bars: Callable[[str], None] | None = None
 
 
-class ConsoleProgress(Progress):
-    """Draws a line for each step under way on a terminal, and one for each finished step everywhere.
+def terminal() -> TextIO:
+    """Where all but the results go: stderr, by a descriptor of its own.
 
-    Steps may be nested, and begun by several threads at the same time.
+    ``runtime.quiet`` points the usual one to nowhere for moments, in which another thread may have a word.
     """
-
-    def __init__(self, *, notes_are_results: bool = False) -> None:
-        self._notes_are_results = notes_are_results
-        self._lock = threading.Lock()
-        # rich draws one live display at a time: all steps under way share it.
-        self._bars: Bars | None = None
-
-    @contextlib.contextmanager
-    def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-        """Draw one step until the block ends, then say how long it took."""
-        start = time.perf_counter()
-        done = 0
-        bars, task = self._begin(what, total)
-
-        def advance(count: int) -> None:
-            nonlocal done
-            with self._lock:
-                done += count
-            bars.advance(task, count)
-
-        try:
-            yield advance
-        finally:
-            self._end(bars, task)
-        seconds = time.perf_counter() - start
-        speed = f", {done / seconds:.0f} images/s" if done else ""
-        _say(f"  {what}: {seconds:.1f} s{speed}", "dim")
-
-    def note(self, text: str) -> None:
-        """A fact worth a line: on stdout where it is what the command was asked for."""
-        # On one screen, only what rich prints itself stands above the bars and not in them.
-        under_bars = self._bars is not None and _stderr.is_terminal and sys.stdout.isatty()
-        if not self._notes_are_results:
-            aside(text)
-        elif under_bars:
-            _say(text)
-        else:
-            result(text)
-
-    def warn(self, text: str) -> None:
-        """Advice, in yellow where there are colours."""
-        advice(text)
-
-    def _begin(self, what: str, total: int | None) -> tuple[Bars, TaskID]:
-        with self._lock:
-            bars = self._bars
-            if bars is None:
-                bars = self._bars = _new_bars()
-            task = bars.add_task(what, total=total)
-            bars.start()
-            return bars, task
-
-    def _end(self, bars: Bars, task: TaskID) -> None:
-        with self._lock:
-            bars.remove_task(task)
-            if not bars.task_ids:
-                bars.stop()
-                self._bars = None
+    return sys.stderr if sys.stderr is not sys.__stderr__ else _own_stderr()
 
 
-def _new_bars() -> Bars:
-    counted = (BarColumn(), MofNCompleteColumn(), _Speed())
-    return Bars(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        *map(_WhereCounted, counted),
-        console=_stderr,
-        transient=True,
-        redirect_stdout=False,  # else results would go to the screen instead of into a pipe
-        disable=not _stderr.is_terminal,
-    )
+@functools.cache
+def _own_stderr() -> TextIO:
+    try:
+        return os.fdopen(os.dup(2), "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    except (OSError, AttributeError):  # a daemon without one
+        return sys.stderr
 
 
-class _WhereCounted(ProgressColumn):
-    """Another column, empty for steps whose pictures cannot be counted."""
-
-    def __init__(self, column: ProgressColumn) -> None:
-        super().__init__()
-        self._column = column
-
-    def render(self, task: Task) -> RenderableType:
-        return "" if task.total is None else self._column(task)
-
-
-class _Speed(ProgressColumn):
-    """Pictures each second since the step began."""
-
-    def render(self, task: Task) -> RenderableType:
-        return f"{task.completed / task.elapsed:.0f} images/s" if task.completed and task.elapsed else ""
+def print_through(printer: Callable[[str], None] | None) -> None:
+    """Give every line for the terminal to ``printer``, until this is called with None."""
+    global _above_bars
+    _above_bars = printer
 
 
 def aside(text: str) -> None:
@@ -153,20 +70,38 @@ def result_json(value: Any) -> None:
 
 def advice(text: str) -> None:
     """Something works, but not as well as it could; on stderr."""
-    _say(f"warning: {text}", "yellow")
+    _say(f"warning: {text}", _YELLOW)
 
 
 def error(text: str) -> None:
     """Why it failed, on stderr."""
-    _say(f"error: {text}", "bold red")
+    _say(f"error: {text}", _RED)
 
 
 def next_command(*words: str | Path) -> None:
     """The command a user would type next."""
-    _say(f"next: {shlex.join(str(word) for word in words)}", "cyan")
+    _say(f"next: {shlex.join(str(word) for word in words)}", _CYAN)
 
 
-def _say(text: str, style: str = "") -> None:
-    # Segments keep style and length to themselves; as options of print() both would reach the bars too.
-    segment = Segment(strip_control_codes(text), Style.parse(style))
-    _stderr.print(Segments([segment, Segment.line()]), crop=False, end="")
+def note(text: str) -> None:
+    """A line on stderr, as it is."""
+    _say(text)
+
+
+def finished(text: str) -> None:
+    """A step that is done, on stderr."""
+    _say(f"  {text}", _DIM)
+
+
+def _say(text: str, style: Style | None = None) -> None:
+    line = click.style("".join(map(_visible, text)), **(style or {}))
+    if _above_bars is not None:
+        _above_bars(line)
+    else:
+        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        click.echo(line, file=terminal(), color=False if plain else None)
+
+
+def _visible(character: str) -> str:
+    # A file's name may hold what a terminal would obey.
+    return "" if unicodedata.category(character) == "Cc" and character != "\n" else character

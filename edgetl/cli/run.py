@@ -1,24 +1,46 @@
-"""``edgetl run``: a thin shell over ``edgetl.load(...).classify``."""
+"""``edgetl run``: a thin shell over ``edgetl.load(...).stream``."""
 
+import contextlib
 import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgetl.cli import output
-from edgetl.errors import ImageError
-from edgetl.runtime.classifier import Result, load
-from edgetl.runtime.sources import pictures
+from edgetl.cli.ending import ended_well
+from edgetl.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from edgetl.runtime.commands import CommandRunner
+    from edgetl.runtime.stream import Seen
 
 
-@click.command("run", short_help="Classify pictures with a bundle.")
+@click.command("run", short_help="Classify pictures, a video or a camera with a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("source")
 @click.option("--variant", help="Variant to run. [default: the bundle's pick]")
 @click.option("--engine", help="Engine to run it in. [default: the first installed]")
-@click.option("--threads", type=int, help="Threads for one picture. [default: the cores, at most 4]")
+@click.option("--threads", type=int, help="Threads for one picture. [default: what is fastest here]")
 @click.option("--top", default=1, show_default=True, help="How many labels to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a picture.")
+@click.option("--json", "--jsonl", "as_json", is_flag=True, help="Print one JSON object a frame.")
+@click.option(
+    "--every/--latest",
+    default=None,
+    help="Keep every frame, or only the newest. [default: the newest of cameras, every one else]",
+)
+@click.option("--smooth", default=1, show_default=True, help="Frames to average the probabilities over.")
+@click.option("--on-label", "labels", multiple=True, help="Label to run --exec for; may be repeated.")
+@click.option(
+    "--exec", "program", help="Program to run, with its arguments; EDGETL_LABEL says what was seen."
+)
+@click.option("--width", default=640, show_default=True, help="Of a camera's picture, pixels.")
+@click.option("--height", default=480, show_default=True, help="Of a camera's picture, pixels.")
 def command(
     bundle: Path,
     source: str,
@@ -27,42 +49,126 @@ def command(
     threads: int | None,
     top: int,
     as_json: bool,
+    every: bool | None,
+    smooth: int,
+    labels: tuple[str, ...],
+    program: str | None,
+    width: int,
+    height: int,
 ) -> None:
-    """Classify SOURCE with BUNDLE: a picture, a folder or a glob."""
-    paths = pictures(source)
+    """Classify SOURCE with BUNDLE, until it ends or the program is stopped.
+
+    SOURCE is a picture, a folder, a glob, a video, - for a list of paths on stdin, camera:auto (the Pi's),
+    camera:0 or /dev/video0 (V4L2), or the http:// or rtsp:// address of a stream.
+
+    In text, a camera's answer is printed when it changes. --exec is run without a shell: for pictures, each
+    time a label of --on-label is seen; for cameras, when the label changes to it.
+    """
+    if bool(labels) != (program is not None):
+        raise UsageError("--on-label and --exec go together: give both, or none")
+    if top < 1:
+        raise UsageError(f"{top} labels cannot be printed: ask for 1 or more")
     failures = 0
-    with load(bundle, variant=variant, engine=engine, num_threads=threads) as model:
-        for path in paths:
-            try:
-                answer = model.classify(path)
-            except ImageError as error:
-                if len(paths) == 1:
-                    raise
-                failures += 1
-                output.error(str(error))
-                continue
-            output.result(_json_line(path, answer, top) if as_json else _text_line(path, answer, top))
-    if failures:
+
+    def failed(error: ImageError) -> None:
+        nonlocal failures
+        failures += 1
+        output.error(str(error))
+
+    answered = 0
+    with ended_well() as check:
+        # Not before SIGTERM is heeded: on a small board this takes seconds.
+        _import_numpy()
+        from edgetl.runtime.classifier import load
+        from edgetl.runtime.sources import open_source
+        from edgetl.runtime.stream import stream
+        from edgetl.runtime.systemd import Watchdog
+
+        with (
+            load(bundle, variant, engine, threads) as model,
+            Watchdog() as watchdog,
+            _runner(program) as runner,
+        ):
+            if missing := set(labels) - set(model.labels):
+                raise UsageError(
+                    f"{bundle} has no label {', '.join(sorted(missing))}: "
+                    f"choose from {', '.join(model.labels)}"
+                )
+
+            def told(event: str) -> None:
+                output.advice(event)
+                watchdog.status(event)
+
+            frames = open_source(source, every=every, width=width, height=height, on_event=told)
+            for seen in stream(model, frames, smooth=smooth, on_error=failed):
+                check()
+                watchdog.answered()
+                answered += 1
+                if as_json:
+                    output.result(_json_line(seen, top))
+                elif seen.changed or not frames.live:
+                    output.result(_text_line(seen, top))
+                if runner and seen.label in labels and (seen.changed or not frames.live):
+                    runner.run(seen, wait=not frames.live)
+    if failures and answered + failures > 1:
         raise ImageError(f"{failures} of the pictures could not be classified")
+    if failures:
+        sys.exit(ImageError.exit_code)
 
 
-def _text_line(path: Path, answer: Result, top: int) -> str:
-    labels = ", ".join(f"{label} {100 * score:.1f} %" for label, score in answer.top(top))
-    unsure = "  (unknown: under the reject threshold)" if answer.unknown else ""
-    return f"{path}: {labels}  {1000 * answer.timings.total_s:.1f} ms{unsure}"
+def _import_numpy() -> None:
+    """Import NumPy without the threads of its OpenBLAS, which nothing here uses.
+
+    They take memory; and where there is too little of it, OpenBLAS sends this process the signal of Ctrl-C.
+    """
+    variable = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(variable)
+    os.environ[variable] = "1"
+    import numpy as np  # noqa: F401
+
+    if before is None:  # not for the programs of --exec
+        del os.environ[variable]
+    else:
+        os.environ[variable] = before
 
 
-def _json_line(path: Path, answer: Result, top: int) -> str:
-    timings = {"decode": answer.timings.decode_s, "resize": answer.timings.resize_s}
-    timings |= {"infer": answer.timings.infer_s, "post": answer.timings.post_s}
-    return json.dumps(
-        {
-            "picture": str(path),
-            "label": answer.label,
-            "score": answer.score,
-            "unknown": answer.unknown,
-            "top": [{"label": label, "score": score} for label, score in answer.top(top)],
-            "timings_ms": {stage: round(1000 * seconds, 3) for stage, seconds in timings.items()},
-        },
-        ensure_ascii=False,
+@contextlib.contextmanager
+def _runner(program: str | None) -> "Iterator[CommandRunner | None]":
+    if program is None:
+        yield None
+        return
+    from edgetl.runtime.commands import CommandRunner
+
+    try:
+        words = shlex.split(program)
+    except ValueError as error:
+        raise UsageError(f"--exec {program!r} cannot be split into words: {error}") from None
+    runner = CommandRunner(words, on_problem=output.advice)
+    try:
+        yield runner
+        runner.finish()
+    except BaseException:
+        runner.stop()
+        raise
+
+
+def _text_line(seen: "Seen", top: int) -> str:
+    result = seen.result
+    labels = ", ".join(f"{label} {100 * score:.1f} %" for label, score in result.top(top))
+    unsure = "  (unknown: under the reject threshold)" if result.unknown else ""
+    return _printable(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
+
+
+def _json_line(seen: "Seen", top: int) -> str:
+    when = datetime.fromtimestamp(seen.frame.time_s, timezone.utc).isoformat(timespec="milliseconds")
+    frame = {"picture": seen.frame.name, "frame": seen.frame.index, "time": when, "dropped": seen.dropped}
+    line = json.dumps({**frame, **seen.result.to_dict(top=top)}, ensure_ascii=False)
+    # A name that is no UTF-8 holds lone surrogates, which no stream takes; JSON writes them the same way.
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def _printable(line: str) -> str:
+    """The line as one line: a file's name may hold what a terminal would obey."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
     )

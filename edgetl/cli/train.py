@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from edgetl.cli import output
+from edgetl.cli.lines import console_progress
 from edgetl.reports.units import format_share, format_share_interval
 from edgetl.training import backbones
 
@@ -57,7 +58,7 @@ def command(
         out=place,
         config=config,
         force=force,
-        progress=output.ConsoleProgress(),
+        progress=console_progress(),
         weights=str(weights) if weights else None,
         **options,
     )

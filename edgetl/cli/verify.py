@@ -6,7 +6,8 @@ import click
 
 from edgetl.cli import output
 from edgetl.errors import GateError, MissingPackageError
-from edgetl.runtime.verify import VariantCheck, Verification, verify
+from edgetl.runtime.replay import VariantCheck
+from edgetl.runtime.verify import Verification, verify
 
 
 @click.command("verify", short_help="Check a bundle on this machine.")

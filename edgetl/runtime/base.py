@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,14 @@ Outputs: TypeAlias = tuple[NDArray[np.float32], ...]
 class AbstractEngine(ABC):
     """A loaded model in the library that executes it.
 
-    Engines only load and run: no files, no labels, no timing. They are safe to call from several threads.
+    Engines only load and run: no files, no labels, no timing. They are safe to call from several threads;
+    whether those calls also run at the same time says :attr:`runs_in_parallel`.
     """
+
+    name: ClassVar[str]
+    """The engine's name in ``edgetl.runtime.engines``."""
+    runs_in_parallel: ClassVar[bool] = False
+    """Whether calls from several threads run side by side; else they take turns."""
 
     def __init__(self, files: Mapping[str, bytes], *, num_threads: int) -> None:
         """Load a model.
@@ -39,20 +45,18 @@ class AbstractEngine(ABC):
         except EdgetlError:
             raise
         except Exception as error:
-            raise ModelError(f"{self.name} cannot load {', '.join(files)}: {_first_line(error)}") from error
-
-    name: str
-    """The engine's name in ``edgetl.runtime.engines``."""
+            raise ModelError(f"{self.name} cannot load {', '.join(files)}: {_why(error)}") from error
 
     def run(self, images: Images) -> Outputs:
         """Run the model.
 
         Args:
-            images: uint8 (n, height, width, 3), RGB, as the decoder gives them.
+            images: uint8 (n, height, width, 3), RGB, as the decoder gives them. The models take one
+                picture at a time, so a batch takes n times as long as one.
 
         Returns:
             float32 (n, ...) for each output of the model, in its order. Classifiers give
-            probabilities (n, classes), each row summing to 1, first.
+            probabilities (n, classes), each row summing to 1, first. The arrays are the caller's own.
 
         Raises:
             ModelError: the images are not of that shape and type, or the engine fails.
@@ -72,10 +76,23 @@ class AbstractEngine(ABC):
         try:
             rows = [self._run_one(images[index : index + 1]) for index in range(len(images))]
         except Exception as error:
-            raise ModelError(f"{self.name} cannot run the model: {_first_line(error)}") from error
+            raise ModelError(f"{self.name} cannot run the model: {_why(error)}") from error
         if len(rows) == 1:
             return rows[0]
         return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
+
+    def warm_up(self, runs: int = 1) -> None:
+        """Run a grey picture, since the first inference also packs weights and touches memory.
+
+        Args:
+            runs: how many times.
+
+        Raises:
+            ModelError: the engine fails.
+        """
+        grey = np.full((1, *self.input_shape), 128, np.uint8)
+        for _ in range(runs):
+            self.run(grey)
 
     @abstractmethod
     def _load(self, files: Mapping[str, bytes]) -> None:
@@ -119,6 +136,12 @@ def check_input(shape: Any, dtype: Any) -> tuple[int, int, int]:
     return (sizes[1], sizes[2], sizes[3])
 
 
-def _first_line(error: Exception) -> str:
+_NO_MEMORY = ("bad_alloc", "failed to map segment", "PosixThread", "Cannot allocate memory")
+"""What C++ libraries and the loader of programs say when they get none."""
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+        return "there is not enough memory for it: close other programs, or take a smaller variant"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -1,15 +1,6 @@
-"""``edgetl doctor``: what this machine is, which engines work on it, and the line that fixes what does not.
+"""``edgetl doctor``: what this machine is, which engines work on it, and what fixes the others."""
 
-Each engine is tried with a real inference, since some import well and fail at the first model, and in a
-process of its own, since some die at import with an illegal instruction.
-"""
-
-import json
-import os
-import platform
-import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,43 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import PIL
 
-from edgetl import isolated
-from edgetl.errors import EdgetlError
-from edgetl.runtime import engines, probe_models
-from edgetl.runtime.known_bad import TABLE, Facts, KnownBad
+from edgetl.bundle import Bundle
+from edgetl.runtime import bundle_check, camera_stack, engines, trial
+from edgetl.runtime.bundle_check import BundleCheck
+from edgetl.runtime.camera_stack import CameraStack
+from edgetl.runtime.facts import Facts, facts_of
+from edgetl.runtime.fixes import Problem, in_environment, typed_here
+from edgetl.runtime.known_bad import TABLE, KnownBad
+from edgetl.runtime.trial import EngineCheck
 
 if TYPE_CHECKING:
     from edgetl.benchmarks.machine import Machine
 
-_TIMEOUT_S = 60.0  # OpenVINO's import alone takes seconds on a Pi 3
+SCHEMA = 1
+"""Version of the layout of :meth:`DoctorReport.to_dict`."""
+
 _UNDER_VOLTAGE = "under-voltage"
-
-
-@dataclass(frozen=True)
-class EngineCheck:
-    """How one engine did."""
-
-    name: str
-    formats: tuple[str, ...]
-    version: str | None
-    """None when it is not installed."""
-    works: bool | None
-    """Whether it gave the right answer to a trial inference; None when it is not installed."""
-    reason: str | None
-    """Why it does not work."""
-    install: str
-    """The line that installs it."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that does not work, or does not work well, and the way out."""
-
-    problem: str
-    fix: str
-    """The exact line to type, or what to change on the board."""
-    source: str | None
-    """Where it is known from; None when it was seen here."""
 
 
 @dataclass(frozen=True)
@@ -61,114 +31,90 @@ class DoctorReport:
     """What :func:`doctor` found."""
 
     machine: "Machine"
+    throttled_now: tuple[str, ...]
+    """What slows the board at this moment, in words."""
+    throttled_before: tuple[str, ...]
+    """What has slowed it since it was started."""
+    environment: bool
+    """Whether Python runs in a virtual environment."""
     numpy: str
     pillow: str
     engines: tuple[EngineCheck, ...]
+    cameras: CameraStack
+    bundle: BundleCheck | None
+    """None when none was asked about."""
     problems: tuple[Problem, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether an engine works and no installed one is broken."""
+        """Whether an engine works, no installed one is broken, and the bundle asked about runs."""
         tried = [check.works for check in self.engines if check.works is not None]
-        return bool(tried) and all(tried)
+        return bool(tried) and all(tried) and (self.bundle is None or self.bundle.takes is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for a bug report."""
-        return {**asdict(self), "ok": self.ok}
+        return {"schema": SCHEMA, **asdict(self), "ok": self.ok}
 
 
-def doctor(*, root: Path = Path("/")) -> DoctorReport:
-    """Look at this machine and try every engine that is installed.
+def doctor(bundle: str | Path | None = None, *, root: Path = Path("/")) -> DoctorReport:
+    """Look at this machine, try every engine that is installed, and say which variants of a bundle run.
 
     Args:
+        bundle: the folder ``edgetl export`` wrote; None asks about the machine alone.
         root: where ``/proc`` and ``/sys`` stand; tests give a board's files.
+
+    Raises:
+        BundleError: no bundle there, or a damaged one.
     """
     from edgetl.benchmarks.machine import describe
-    from edgetl.benchmarks.state import read_state, read_text
+    from edgetl.benchmarks.state import read_state
 
-    machine = describe(root)
-    checks = tuple(check(row) for row in engines.ENGINES.values() if row.package is not None)
-    facts = Facts(
-        engines={found.name: found.version for found in checks if found.version is not None},
-        numpy=np.__version__,
-        python=sys.version_info[:2],
-        architecture=platform.machine(),
-        bits=machine.bits,
-        cpu_features=_cpu_features(read_text(root / "proc/cpuinfo") or ""),
-    )
-    state = read_state(root)
-    problems = [
+    opened = None if bundle is None else Bundle.open(bundle)
+    machine, state = describe(root), read_state(root)
+    rows = [row for row in engines.ENGINES.values() if row.package is not None]
+    facts = facts_of({row.name: row.version or "" for row in rows if row.installed}, root)
+    checks = tuple(_check(row, facts) for row in rows)
+    cameras = camera_stack.look(root)
+    found = [
         *_engine_problems(checks, facts),
+        *camera_stack.problems(cameras),
         *_power_problems(state.throttled_now, state.throttled_before),
     ]
-    return DoctorReport(machine, np.__version__, PIL.__version__, checks, tuple(problems))
+    return DoctorReport(
+        machine=machine,
+        throttled_now=state.throttled_now,
+        throttled_before=state.throttled_before,
+        environment=in_environment(),
+        numpy=np.__version__,
+        pillow=PIL.__version__,
+        engines=checks,
+        cameras=cameras,
+        bundle=None if opened is None else bundle_check.look(opened, checks),
+        problems=tuple(Problem(row.problem, typed_here(row.fix), row.source) for row in found),
+    )
 
 
-def check(row: engines.EngineRow, *, timeout_s: float = _TIMEOUT_S) -> EngineCheck:
-    """Try an engine with a small model in a process of its own."""
-    version = row.version or ("of unknown version" if row.installed else None)
-    reason = _trial(row.name, timeout_s) if row.installed else None
-    works = reason is None if row.installed else None
-    return EngineCheck(row.name, row.formats, version, works, reason, f"pip install 'edgetl[{row.extra}]'")
+def _check(row: engines.EngineRow, facts: Facts) -> EngineCheck:
+    why = (
+        line.problem for line in TABLE if line.no_wheel and line.engine == row.name and line.applies(facts)
+    )
+    return trial.check(row, no_wheel=next(why, None))
 
 
-def _trial(name: str, timeout_s: float) -> str | None:
-    """Why the engine does not work, None if it does."""
-    try:
-        ended = subprocess.run(
-            isolated.command("edgetl.runtime.doctor:probe", name),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"gave no answer within {timeout_s:g} s"
-    if ended.returncode < 0:
-        fate = signal.Signals(-ended.returncode).name
-        if -ended.returncode == signal.SIGILL:
-            return "dies with an illegal instruction (SIGILL): it was built for a newer CPU"
-        return f"dies with {fate}"
-    try:
-        reason: str | None = json.loads(ended.stdout.splitlines()[-1])["reason"]
-    except (ValueError, LookupError):
-        words = [line.strip() for line in ended.stderr.splitlines() if line.strip()]
-        return words[-1] if words else f"its process ended with code {ended.returncode}"
-    return reason
-
-
-def probe() -> None:
-    """Run the small model in the engine that the command line names; what the child process does."""
-    row = engines.get(sys.argv[1])
-    reason = None
-    try:
-        with engines.start(row, probe_models.files(row.formats[0]), num_threads=1) as engine:
-            (answer,) = engine.run(probe_models.PICTURE)
-        difference = float(np.abs(answer - probe_models.ANSWER).max())
-        if not difference <= probe_models.TOLERANCE:  # written so that NaN is wrong too
-            reason = f"answers wrongly: a probability is off by {difference:.3f}"
-    except EdgetlError as error:
-        reason = str(error)
-    print("\n" + json.dumps({"reason": reason}), flush=True)  # noqa: T201 - the parent reads it
-    os._exit(0)  # what an engine does at exit is not what is asked
-
-
-def _engine_problems(checks: tuple[EngineCheck, ...], facts: Facts) -> list[Problem]:
-    problems = []
-    known = [row for row in TABLE if row.applies(facts)]
+def _engine_problems(checks: tuple[EngineCheck, ...], facts: Facts) -> Iterator[Problem]:
+    known = [row for row in TABLE if row.applies(facts) and not row.no_wheel]
+    nothing_works = not any(found.works for found in checks)
     for found in checks:
-        rows = [row for row in known if row.engine == found.name]
         if found.works is False:
-            told = next((_told(row) for row in rows if row.probe_shows), None)
-            problems.append(told or _seen(found))
-        problems += [_told(row) for row in rows if not row.probe_shows]
-    if not any(found.works for found in checks):
-        general = [_told(row) for row in known if row.engine is None]
-        if not general and not problems:
-            general = [Problem("no engine is installed", "pip install 'edgetl[litert]'", None)]
-        problems += general
-    return problems
+            shown = (row for row in known if row.engine == found.name and row.trial_shows)
+            row = next(shown, None)
+            yield _seen(found) if row is None else _told(row)
+    yield from (_told(row) for row in known if not row.trial_shows)
+    if nothing_works:
+        general = [_told(row) for row in known if row.engine is None and row.trial_shows]
+        yield from general
+        if not general and all(found.works is None for found in checks):
+            yield Problem("no engine is installed", "pip install 'edgetl[litert]'", None)
 
 
 def _told(row: KnownBad) -> Problem:
@@ -184,27 +130,13 @@ def _seen(found: EngineCheck) -> Problem:
     )
 
 
-def _power_problems(now: tuple[str, ...], before: tuple[str, ...]) -> list[Problem]:
-    problems = []
+def _power_problems(now: tuple[str, ...], before: tuple[str, ...]) -> Iterator[Problem]:
     for meaning in dict.fromkeys((*now, *before)):
         when = "now" if meaning in now else "since it was started"
-        fix = (
+        yield Problem(
+            f"the board reports {meaning} {when}: it is slower than it could be",
             "use the power supply that is made for this board, and a short cable"
             if meaning == _UNDER_VOLTAGE
-            else "give it a heat sink or a fan"
+            else "give it a heat sink or a fan",
+            "https://www.raspberrypi.com/documentation/computers/os.html#get_throttled",
         )
-        problems.append(
-            Problem(
-                f"the board reports {meaning} {when}: it is slower than it could be",
-                fix,
-                "vcgencmd get_throttled",
-            )
-        )
-    return problems
-
-
-def _cpu_features(cpuinfo: str) -> frozenset[str]:
-    """The features that all cores have: ``Features`` on ARM, ``flags`` on x86."""
-    lines = [line.partition(":") for line in cpuinfo.splitlines()]
-    cores = [frozenset(value.split()) for key, _, value in lines if key.strip() in ("Features", "flags")]
-    return frozenset.intersection(*cores) if cores else frozenset()

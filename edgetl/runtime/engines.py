@@ -2,9 +2,12 @@
 
 import difflib
 import importlib
+import math
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgetl import extras
 from edgetl.errors import MissingPackageError, UsageError
@@ -69,6 +72,24 @@ def get(name: str) -> EngineRow:
     return ENGINES[name]
 
 
+def able(format_name: str, engine: str | None = None) -> list[EngineRow]:
+    """The engines that run a format, in order of preference, or the one asked for alone.
+
+    Raises:
+        UsageError: the engine asked for does not run this format, or none does.
+    """
+    rows = [row for row in ENGINES.values() if format_name in row.formats]
+    if engine is not None:
+        row = get(engine)
+        if row not in rows:
+            names = ", ".join(row.name for row in rows)
+            raise UsageError(f"engine {engine!r} does not run {format_name} models: choose {names}")
+        return [row]
+    if not rows:
+        raise UsageError(f"no engine runs {format_name} models: pip install --upgrade edgetl")
+    return rows
+
+
 def for_format(format_name: str, engine: str | None = None) -> EngineRow:
     """The engine that runs a format here: the one asked for, or the first that is installed.
 
@@ -76,19 +97,11 @@ def for_format(format_name: str, engine: str | None = None) -> EngineRow:
         UsageError: the engine asked for does not run this format, or none does.
         MissingPackageError: none that would do is installed; the message names the line that installs one.
     """
-    able = [row for row in ENGINES.values() if format_name in row.formats]
-    if engine is not None:
-        row = get(engine)
-        if row not in able:
-            names = ", ".join(row.name for row in able)
-            raise UsageError(f"engine {engine!r} does not run {format_name} models: choose {names}")
-        able = [row]
-    for row in able:
+    rows = able(format_name, engine)
+    for row in rows:
         if row.installed:
             return row
-    if not able:
-        raise UsageError(f"no engine runs {format_name} models: pip install --upgrade edgetl")
-    first = able[0]
+    first = rows[0]
     raise MissingPackageError(
         f"running {format_name} models needs {first.distribution}: pip install 'edgetl[{first.extra}]'"
     )
@@ -120,5 +133,16 @@ def default_threads() -> int:
 
 
 def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: those it may run on, as far as its control group gives it time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _quota())
+
+
+def _quota() -> int:
+    """Cores whose time a container or a service with CPUQuota may take, at least 1 (cgroup v2, cpu.max)."""
+    try:
+        group = Path("/proc/self/cgroup").read_text("utf-8").partition("0::/")[2].partition("\n")[0]
+        limit, period = (Path("/sys/fs/cgroup") / group / "cpu.max").read_text("utf-8").split()
+        return max(1, math.ceil(int(limit) / int(period)))
+    except (OSError, ValueError):  # no such group, or its limit is "max"
+        return sys.maxsize

@@ -1,5 +1,6 @@
 """TFLite models, in ``ai-edge-litert`` or in ``tflite-runtime``, its smaller predecessor for old boards."""
 
+import mmap
 import threading
 from collections.abc import Mapping
 from typing import Any, final
@@ -9,6 +10,8 @@ import numpy as np
 from edgetl import extras
 from edgetl.runtime.base import AbstractEngine, Images, Outputs, check_input
 from edgetl.runtime.quiet import native_output_hidden
+
+_MARGIN_BYTES = 16_000_000
 
 
 class _Interpreter(AbstractEngine):
@@ -20,6 +23,7 @@ class _Interpreter(AbstractEngine):
     def _load(self, files: Mapping[str, bytes]) -> None:
         (content,) = files.values()
         package = extras.load(self.module, extra=self.extra, purpose="running .tflite files")
+        _refuse_without_memory(len(content))
         with native_output_hidden():
             # Bytes, never a path: only then does the FlatBuffer verifier run, and the bytes that
             # were hashed are the bytes that are loaded.
@@ -34,12 +38,25 @@ class _Interpreter(AbstractEngine):
 
     def _run_one(self, image: Images) -> Outputs:
         with self._lock:
+            # The only copy of the pixels; the outputs are copied, since the next inference overwrites them.
             self._interpreter.set_tensor(self._input, image)
             self._interpreter.invoke()
             return tuple(_to_float(self._interpreter.get_tensor(out["index"]), out) for out in self._outputs)
 
     def _free(self) -> None:
-        self._interpreter = None
+        with self._lock:  # not under an inference of another thread
+            self._interpreter = None
+
+
+def _refuse_without_memory(size: int) -> None:
+    """Ask for what a model of that many bytes takes at least, since LiteRT aborts where it gets too little.
+
+    Address space only: nothing is touched, so it costs nothing.
+    """
+    try:
+        mmap.mmap(-1, 4 * size + _MARGIN_BYTES).close()
+    except OSError:
+        raise MemoryError from None
 
 
 def _to_float(values: Any, details: dict[str, Any]) -> Any:

@@ -17,6 +17,7 @@ class OnnxRuntimeEngine(AbstractEngine):
     """One session, which ONNX Runtime lets several threads share."""
 
     name = "onnxruntime"
+    runs_in_parallel = True
 
     def _load(self, files: Mapping[str, bytes]) -> None:
         (content,) = files.values()
@@ -36,6 +37,7 @@ class OnnxRuntimeEngine(AbstractEngine):
         self._input = sources[0].name
 
     def _run_one(self, image: Images) -> Outputs:
+        # It reads the pixels where they are.
         return tuple(self._session.run(None, {self._input: image}))
 
     def _free(self) -> None:

@@ -1,8 +1,10 @@
 """OpenVINO models, on the CPU plug-in."""
 
+import sys
 import threading
 from collections.abc import Mapping
-from typing import final
+from types import ModuleType
+from typing import cast, final
 
 import numpy as np
 
@@ -13,11 +15,12 @@ from edgetl.runtime.base import AbstractEngine, Images, Outputs, check_input
 
 @final
 class OpenVinoEngine(AbstractEngine):
-    """One compiled model and an infer request for each thread, since a request must not be shared."""
+    """One compiled model and one infer request, which threads use in turn."""
 
     name = "openvino"
 
     def _load(self, files: Mapping[str, bytes]) -> None:
+        no_telemetry()
         openvino = extras.load("openvino", extra="openvino", purpose="running OpenVINO .xml files")
         parts = {name.rpartition(".")[2]: content for name, content in files.items()}
         if set(parts) != {"xml", "bin"}:
@@ -42,18 +45,27 @@ class OpenVinoEngine(AbstractEngine):
                 f"the model's input {source.partial_shape} has no fixed size: export it with edgetl export"
             )
         self.input_shape = check_input(source.partial_shape.to_shape(), source.element_type.to_dtype())
-        self._own = threading.local()
+        # One for all threads, in turn: with the latency hint, several would wait for each other all the same.
+        # Nor does a thread of its own keep one: freed as the thread ends, it aborts a program that ends too.
+        self._request = self._compiled.create_infer_request()
+        self._lock = threading.Lock()
 
     def _run_one(self, image: Images) -> Outputs:
-        request = getattr(self._own, "request", None)
-        if request is None:
-            request = self._own.request = self._compiled.create_infer_request()
-        results = request.infer({0: image}, share_inputs=True)
-        return tuple(results.to_tuple())
+        with self._lock:
+            results = self._request.infer({0: image}, share_inputs=True)
+            return tuple(results.to_tuple())
 
     def _free(self) -> None:
-        self._own = threading.local()
-        del self._compiled
+        with self._lock:  # not under an inference of another thread
+            del self._request, self._compiled
+
+
+def no_telemetry() -> None:
+    """Keep OpenVINO from calling home: on import, its tools send their usage to Google Analytics.
+
+    OpenVINO then takes a stub of its own, which sends nothing.
+    """
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))  # None: "cannot be imported"
 
 
 def _is_quantized(xml: bytes) -> bool:

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 
-from edgetl.isolated import DEBUG_VARIABLE
+from edgetl import debug
 
 _STDERR = 2
 _LOCK = threading.Lock()
@@ -19,7 +19,7 @@ def native_output_hidden() -> Iterator[None]:
     The whole process is affected for as long as the block lasts, so only loading a model is wrapped.
     With ``--debug`` nothing is hidden.
     """
-    if os.environ.get(DEBUG_VARIABLE):
+    if debug.is_on():
         yield
         return
     with _LOCK:

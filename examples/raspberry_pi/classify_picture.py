@@ -7,6 +7,8 @@ import sys
 
 import edgetl
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 bundle, picture = sys.argv[1:]
 with edgetl.load(bundle) as model:
     result = model.classify(picture)

@@ -1,6 +1,6 @@
 """Classify every picture that is put into a folder, until Ctrl-C.
 
-python watch_folder.py flowers.edgetl /home/pi/incoming
+python watch_folder.py flowers.edgetl incoming/
 """
 
 import sys
@@ -9,6 +9,8 @@ import edgetl
 from edgetl.errors import ImageError
 from edgetl.runtime.sources import watch
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 bundle, folder = sys.argv[1:]
 with edgetl.load(bundle) as model:
     arriving = watch(folder)

@@ -32,7 +32,7 @@ def edgetl(*words: object, **environment: str) -> subprocess.CompletedProcess[st
 def test_help_lists_every_command() -> None:
     done = edgetl("--help")
     assert done.returncode == 0
-    for name in ("demo", "train", "export", "verify", "run", "bench", "info", "doctor"):
+    for name in ("demo", "train", "export", "verify", "run", "teach", "bench", "info", "doctor"):
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
 
 
@@ -65,25 +65,6 @@ def test_trains_exports_verifies_and_runs(solar_photos: Path, solar_run: Run, tm
     assert answer["picture"] == str(photo)
     assert answer["label"] in ("defective", "functional")
     assert set(answer["timings_ms"]) == {"decode", "resize", "infer", "post"}
-
-
-def test_run_classifies_every_picture_of_a_folder(solar_bundle: Path, solar_photos: Path) -> None:
-    done = edgetl("run", solar_bundle, solar_photos / "test", "--top", 2)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert len(lines) == 60
-    assert all(re.search(r": \w+ [\d.]+ %, \w+ [\d.]+ %  [\d.]+ ms", line) for line in lines)
-
-
-def test_run_goes_on_after_a_picture_that_is_none_and_fails_in_the_end(
-    solar_bundle: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "a.jpg").write_text("no picture")
-    (tmp_path / "b.jpg").write_bytes(support.encoded(support.scene()))
-    done = edgetl("run", solar_bundle, tmp_path)
-    assert done.returncode == 1
-    assert f"{tmp_path / 'a.jpg'} is no picture" in done.stderr
-    assert f"{tmp_path / 'b.jpg'}: " in done.stdout
 
 
 def test_bench_measures_and_writes_json_and_a_page(solar_bundle: Path) -> None:

@@ -6,13 +6,15 @@ import itertools
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from rich.console import Console
 
 from edgetl.cli import output
+from edgetl.cli.bars import ConsoleProgress
+from edgetl.cli.lines import LineProgress, console_progress
 
 CLEAR_LINE = "\x1b[2K"
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -47,15 +49,17 @@ class Screen(io.StringIO):
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     file = Screen()
-    console = Console(file=file, force_terminal=True, width=100, highlight=False, legacy_windows=False)
-    monkeypatch.setattr(output, "_stderr", console)
+    monkeypatch.setattr(output, "terminal", lambda: file)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     return file
 
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     file = io.StringIO()
-    monkeypatch.setattr(output, "_stderr", Console(file=file, force_terminal=False, width=100))
+    monkeypatch.setattr(output, "terminal", lambda: file)
     return file
 
 
@@ -70,7 +74,7 @@ def without_seconds(lines: list[str]) -> list[str]:
 
 
 def test_steps_of_two_threads_are_drawn_together(screen: Screen) -> None:
-    progress, both = output.ConsoleProgress(), threading.Barrier(2, timeout=20)
+    progress, both = ConsoleProgress(), threading.Barrier(2, timeout=20)
 
     def convert(what: str, total: int | None) -> None:
         with progress.step(what, total) as advance:
@@ -90,7 +94,7 @@ def test_steps_of_two_threads_are_drawn_together(screen: Screen) -> None:
 
 
 def test_a_step_inside_a_step_leaves_two_lines(screen: Screen) -> None:
-    progress = output.ConsoleProgress()
+    progress = ConsoleProgress()
     with progress.step("export"), progress.step("convert"):
         pass
     with progress.step("score", 2) as advance:
@@ -99,7 +103,7 @@ def test_a_step_inside_a_step_leaves_two_lines(screen: Screen) -> None:
 
 
 def test_notes_and_warnings_stand_above_the_bars(screen: Screen) -> None:
-    progress = output.ConsoleProgress()
+    progress = ConsoleProgress()
     with progress.step("convert"), progress.step("score", 100) as advance:
         for number in range(20):
             advance(1)
@@ -114,7 +118,7 @@ def test_notes_that_are_results_go_above_the_bars_of_the_same_screen(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdout", screen)
-    progress = output.ConsoleProgress(notes_are_results=True)
+    progress = ConsoleProgress(notes_are_results=True)
     with progress.step("convert"):
         progress.note("int8 is 0.3 points worse [really]")
     progress.note("done")
@@ -124,7 +128,7 @@ def test_notes_that_are_results_go_above_the_bars_of_the_same_screen(
 def test_notes_that_are_results_go_into_a_pipe_while_bars_are_drawn(
     screen: Screen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    progress = output.ConsoleProgress(notes_are_results=True)
+    progress = ConsoleProgress(notes_are_results=True)
     with progress.step("convert"):
         progress.note("int8 is 0.3 points worse")
     assert capsys.readouterr().out == "int8 is 0.3 points worse\n"
@@ -132,7 +136,7 @@ def test_notes_that_are_results_go_into_a_pipe_while_bars_are_drawn(
 
 
 def test_many_threads_lose_no_picture_and_no_line(pipe: io.StringIO) -> None:
-    progress = output.ConsoleProgress()
+    progress = ConsoleProgress()
 
     def work(name: str) -> None:
         for number in range(20):
@@ -155,7 +159,7 @@ def test_a_step_that_fails_takes_its_bar_away_and_says_nothing(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
     file = request.getfixturevalue(kind)
-    progress = output.ConsoleProgress()
+    progress = ConsoleProgress()
     with pytest.raises(ValueError, match="no"), progress.step("a"), progress.step("b", 3):
         raise ValueError("no")
     assert ": " not in CONTROLS.sub("", file.getvalue())
@@ -165,10 +169,40 @@ def test_a_step_that_fails_takes_its_bar_away_and_says_nothing(
 
 
 def test_long_lines_stay_whole_and_leave_the_bars_alone(screen: Screen) -> None:
-    progress, long = output.ConsoleProgress(), "long " * 60
+    progress, long = ConsoleProgress(), "long " * 60
     with progress.step("convert", 5):
         progress.warn(long)
     assert screen.left()[0] == f"warning: {long}".rstrip()
     assert not any(
         line.startswith("\x1b[33m") and "convert" in line for line in screen.getvalue().split("\n")
     )
+
+
+# --- without rich --------------------------------------------------------------------------------
+
+
+def test_without_rich_a_step_says_how_long_it_took(pipe: io.StringIO) -> None:
+    progress = LineProgress()
+    with progress.step("round 1"):
+        progress.note("a fact")
+    assert without_seconds(pipe.getvalue().splitlines()) == ["a fact", "round 1: #"]
+
+
+def test_without_rich_the_line_is_drawn_anew_and_nothing_is_glued_to_it(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgetl.cli.lines._EVERY_S", 0.001)
+    progress = LineProgress()
+    with progress.step("round 1", 10) as advance:
+        advance(4)
+        deadline = time.monotonic() + 20
+        while "4 of 10" not in screen.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        progress.warn("it is hot")
+    assert without_seconds(screen.left()) == ["warning: it is hot", "round 1: #"]
+
+
+def test_rich_draws_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(console_progress(), ConsoleProgress)
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: module != "rich")
+    assert isinstance(console_progress(), LineProgress)

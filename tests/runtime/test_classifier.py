@@ -7,16 +7,7 @@ from PIL import Image
 from support import encoded, scene, write_fake_bundle
 
 import edgetl
-from edgetl.bundle import Bundle
-from edgetl.errors import DamagedBundleError, ImageError, MissingPackageError, ModelError, UsageError
-from edgetl.runtime.classifier import choose
-
-
-def only_installed(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
-    monkeypatch.setattr("edgetl.extras.is_installed", lambda package: package in packages)
-
-
-# --- classify ------------------------------------------------------------------------------------
+from edgetl.errors import DamagedBundleError, ImageError, ModelError
 
 
 def test_a_picture_gets_its_label(tmp_path: Path) -> None:
@@ -110,72 +101,3 @@ def test_a_damaged_model_is_never_loaded(tmp_path: Path) -> None:
     model.write_bytes(model.read_bytes().replace(b"0.7", b"0.8"))
     with pytest.raises(DamagedBundleError, match=r"model\.fake is not the file that was exported"):
         edgetl.load(bundle)
-
-
-# --- choose --------------------------------------------------------------------------------------
-
-
-def chosen(bundle: Path, variant: str | None = None, engine: str | None = None) -> tuple[str, str]:
-    variant_of_it, row = choose(Bundle.open(bundle), variant, engine)
-    return variant_of_it.name, row.name
-
-
-def test_the_pick_is_taken(colour_bundle: Path) -> None:
-    assert chosen(colour_bundle) == ("tflite-int8", "litert")
-
-
-def test_a_named_variant_is_taken(colour_bundle: Path) -> None:
-    assert chosen(colour_bundle, "onnx-float32") == ("onnx-float32", "onnxruntime")
-    assert chosen(colour_bundle, "onnx-float32", "onnxruntime") == ("onnx-float32", "onnxruntime")
-
-
-def test_a_named_engine_gets_a_variant_it_runs(colour_bundle: Path) -> None:
-    assert chosen(colour_bundle, engine="openvino") == ("openvino-float32", "openvino")
-    assert chosen(colour_bundle, engine="litert") == ("tflite-int8", "litert")
-
-
-def test_where_the_pick_cannot_run_the_next_variant_is_taken(
-    colour_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only_installed(monkeypatch, "openvino", "onnxruntime")
-    assert chosen(colour_bundle) == ("onnx-float32", "onnxruntime")
-    only_installed(monkeypatch, "tflite_runtime", "openvino")
-    assert chosen(colour_bundle) == ("tflite-int8", "tflite-runtime")
-
-
-def test_a_named_variant_is_never_swapped(colour_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    only_installed(monkeypatch, "onnxruntime")
-    with pytest.raises(MissingPackageError, match=r"running tflite models needs ai-edge-litert"):
-        edgetl.load(colour_bundle, "tflite-int8")
-    with pytest.raises(MissingPackageError, match=r"running openvino models needs openvino"):
-        edgetl.load(colour_bundle, engine="openvino")
-
-
-def test_without_any_engine_every_line_that_helps_is_named(
-    colour_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only_installed(monkeypatch)
-    with pytest.raises(
-        MissingPackageError, match=r"no engine for .*colours\.edgetl is installed: "
-    ) as caught:
-        edgetl.load(colour_bundle)
-    for extra in ("litert", "onnx", "openvino"):
-        assert str(caught.value).count(f"pip install 'edgetl[{extra}]'") == 1
-
-
-def test_what_does_not_go_together_is_refused(colour_bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="engine 'openvino' does not run onnx models: choose onnxruntime"):
-        edgetl.load(colour_bundle, "onnx-float32", "openvino")
-    with pytest.raises(UsageError, match="engine 'tensorrt' is not known"):
-        edgetl.load(colour_bundle, engine="tensorrt")
-    with pytest.raises(UsageError, match="has no variant 'tflite-int4'"):
-        edgetl.load(colour_bundle, "tflite-int4")
-    with pytest.raises(UsageError, match="engine 'litert' does not run fake models: choose fake"):
-        edgetl.load(write_fake_bundle(tmp_path / "insects.edgetl"), engine="litert")
-
-
-def test_a_format_of_a_later_edgetl_is_passed_over(tmp_path: Path) -> None:
-    bundle = write_fake_bundle(tmp_path / "insects.edgetl", variants=("coreml-float32", "fake-float32"))
-    assert chosen(bundle) == ("fake-float32", "fake")
-    with pytest.raises(UsageError, match="no engine runs coreml models: pip install --upgrade edgetl"):
-        edgetl.load(bundle, "coreml-float32")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import support
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 import edgetl
 from edgetl import images
 from edgetl.bundle import Bundle
-from edgetl.cli.verify import _variant_line
+from edgetl.cli.verify import _variant_line, command
 from edgetl.contract import Contract
 from edgetl.errors import DamagedBundleError
 from edgetl.manifest import Manifest
-from edgetl.runtime import classifier, engines, fake, verify
+from edgetl.runtime import classifier, engines, fake, known_bad, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
 
@@ -84,7 +85,7 @@ def test_an_engine_that_differs_is_told_from_the_decoder(
 def test_post_processing_that_differs_is_told_from_both(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: ("cat", 0.7, False))
+    monkeypatch.setattr(replay, "interpret", lambda *_: ("cat", 0.7, False))
     found = edgetl.verify(bundle)
     assert not found.passed
     assert found.decoder.passed
@@ -100,14 +101,15 @@ def test_post_processing_that_differs_is_told_from_both(
 def test_a_wrong_threshold_score_or_name_is_found(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[str, float, bool]
 ) -> None:
-    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: answer)
+    monkeypatch.setattr(replay, "interpret", lambda *_: answer)
     assert {check.differs for check in edgetl.verify(bundle).variants} == {"post-processing"}
 
 
 def test_the_classifier_is_judged_by_the_very_function_it_uses(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(classifier, "interpret", lambda row, manifest: ("cat", 0.1, True))
+    assert replay.interpret is classifier.interpret
+    monkeypatch.setattr(classifier, "interpret", lambda *_: ("cat", 0.1, True))
     with edgetl.load(bundle) as model:
         assert model.classify(support.scene()).label == "cat"
 
@@ -125,8 +127,8 @@ def test_whatever_moves_within_the_tolerance_is_no_fault_of_post_processing(
     # A hair less, since sums of float32 round.
     now = before + np.array([moves], np.float32) * np.float32(0.99 * tolerance)
     given_threshold = replace(manifest, reject_threshold=threshold)
-    replay = verify._Replay(given_threshold, {}, True, 1.0)
-    assert replay._misread(now, before, tolerance) is None
+    replayed = replay.Replay(given_threshold, {}, True, 1.0)
+    assert replayed._misread(now, before, tolerance) is None
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +197,31 @@ def test_a_model_the_engine_refuses_fails_alone(bundle: Path, monkeypatch: pytes
     assert first.problem == "fake cannot load model.fake: no such kernel"
     assert (first.differs, first.pictures, first.largest_difference) == ("engine", 0, None)
     assert second.passed
+
+
+def test_what_this_cpu_cannot_run_is_skipped_with_the_reason(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "fake's int8 needs dot products: take another"
+    monkeypatch.setattr(known_bad, "refusal", lambda _, precision: why if precision == "int8" else None)
+    found = edgetl.verify(bundle)
+    ran, left_out = found.variants
+    assert found.passed
+    assert (ran.passed, ran.skipped, ran.pictures) == (True, False, 3)
+    assert (left_out.skipped, left_out.problem, left_out.engine, left_out.pictures) == (True, why, None, 0)
+    assert _variant_line(left_out, 3) == f"fake-int8         skipped: {why}"
+    done = CliRunner().invoke(command, [str(bundle)], standalone_mode=False)
+    assert done.exception is None
+
+
+def test_a_bundle_of_which_nothing_runs_here_did_not_pass(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known_bad, "refusal", lambda *_: "not here")
+    assert not edgetl.verify(bundle).passed
+    done = CliRunner().invoke(command, [str(bundle)], standalone_mode=False)
+    assert getattr(done.exception, "exit_code", None) == 1
+    assert "no variant could run here: not here" in str(done.exception)
 
 
 def test_the_command_names_what_differs(bundle: Path) -> None:

@@ -1,0 +1,130 @@
+"""Give a variant the pixels recorded at export, and hold its answers against the recorded ones."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.errors import ModelError
+from edgetl.manifest import Manifest
+from edgetl.runtime import engines
+from edgetl.runtime.base import AbstractEngine
+from edgetl.runtime.choosing import Option
+from edgetl.runtime.result import interpret
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class VariantCheck:
+    """How a variant answered the golden pictures here."""
+
+    variant: str
+    engine: str | None
+    """None when no engine here can run it."""
+    pictures: int
+    """How many of the golden pictures it replayed: fewer than all when it is slow."""
+    largest_difference: float | None
+    """Of a probability, from what was recorded at export; None when it did not run."""
+    tolerance: float
+    agreement: float | None
+    """Share of those pictures, 0 to 1, with the float Keras model's top-1."""
+    differs: Literal["engine", "post-processing"] | None
+    """What answers differently from the machine that exported; None when nothing does or it did not run."""
+    problem: str | None
+    """Why it failed or was skipped, None when it passed."""
+    skipped: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and answered as recorded."""
+        return self.problem is None
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Gives a variant the recorded pixels and holds its answers against the recorded ones."""
+
+    manifest: Manifest
+    expected: Arrays
+    decoder_passed: bool
+    seconds: float
+    """After which no other picture is begun."""
+
+    def check(self, option: Option, files: Mapping[str, bytes]) -> VariantCheck:
+        """Run a variant in the engine that this machine has for it; without one it is skipped.
+
+        Args:
+            option: the variant, and its engine or why there is none.
+            files: its bytes by file name.
+        """
+        variant, row = option.variant, option.engine
+        if row is None:
+            return VariantCheck(
+                variant.name, None, 0, None, variant.tolerance, None, None, option.reason, skipped=True
+            )
+
+        def result(
+            problem: str | None,
+            differs: Literal["engine", "post-processing"] | None = "engine",
+            difference: float | None = None,
+            agreement: float | None = None,
+        ) -> VariantCheck:
+            return VariantCheck(
+                variant.name, row.name, count, difference, variant.tolerance, agreement, differs, problem
+            )
+
+        count = 0
+        try:
+            with engines.start(row, files, num_threads=1) as engine:
+                outputs = self._answers(engine)
+        except ModelError as error:
+            return result(str(error))
+        count = len(outputs)
+        recorded, keras = self.expected[variant.name][:count], self.expected["keras"][:count]
+        classes = len(self.manifest.contract.labels)
+        if not outputs.shape == recorded.shape == (count, classes) or not np.isfinite(outputs).all():
+            return result(f"{row.name} gave {outputs.shape} or values that are no numbers")
+        difference = float(np.abs(outputs - recorded).max())
+        agreement = float((outputs.argmax(axis=1) == keras.argmax(axis=1)).mean())
+        if difference > variant.tolerance:
+            problem = (
+                f"{row.name} {row.version} answers differently here: a probability moved by "
+                f"{difference:.3f}, more than {variant.tolerance:g}; try another engine or version, or "
+                "another variant"
+            )
+            return result(problem, "engine", difference, agreement)
+        misread = self._misread(outputs, recorded, variant.tolerance) if self.decoder_passed else None
+        return result(misread, "post-processing" if misread else None, difference, agreement)
+
+    def _answers(self, engine: AbstractEngine) -> NDArray[np.float32]:
+        """Probabilities of the first golden pictures, float32 (n, classes), n at least 1."""
+        pixels, start = self.expected["pixels"], time.perf_counter()
+        rows: list[NDArray[np.float32]] = []
+        while len(rows) < len(pixels) and (not rows or time.perf_counter() - start < self.seconds):
+            rows.append(engine.run(pixels[len(rows) : len(rows) + 1])[0])
+        return np.concatenate(rows)
+
+    def _misread(
+        self, outputs: NDArray[np.float32], recorded: NDArray[np.float32], tolerance: float
+    ) -> str | None:
+        """What post-processing makes of right answers, where that is not what was recorded."""
+        labels, threshold = self.manifest.contract.labels, self.manifest.reject_threshold
+        for entry, now, then in zip(self.manifest.golden.pictures, outputs, recorded, strict=False):
+            label, score, unknown = interpret(now, labels, threshold)
+            best = float(then.max())
+            # Probabilities that moved within the tolerance may swap places, or cross the threshold.
+            allowed = [labels[place] for place in np.flatnonzero(then >= best - 2 * tolerance)]
+            right = label in allowed and abs(score - best) <= tolerance
+            if right and threshold is not None and abs(best - threshold) > tolerance:
+                right = unknown == (best < threshold)
+            if not right:
+                return (
+                    f"{entry.path} becomes {label!r} with {score:.3f}{', unknown' * unknown}, and was "
+                    f"{labels[int(then.argmax())]!r} with {best:.3f}, though decoder and engine are right: "
+                    f"install edgetl {self.manifest.edgetl}, which exported"
+                )
+        return None

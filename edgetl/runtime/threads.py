@@ -1,0 +1,166 @@
+"""How many threads one inference is best given here: tried once, and remembered for this machine."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from edgetl import cache, files
+from edgetl.bundle import SUFFIX as BUNDLE_SUFFIX
+from edgetl.bundle import Bundle
+from edgetl.errors import BundleError, ModelError, WriteError
+from edgetl.manifest import Variant, read_json
+from edgetl.runtime import engines
+from edgetl.runtime.base import AbstractEngine
+
+SUFFIX = ".threads.json"
+_GAIN = 1.1
+"""More threads are taken where they are this much faster: they cost power and other programs' time."""
+_RUNS, _SECONDS = 7, 0.25  # for each number of threads, whichever ends first
+_MOST_BYTES = 64_000
+_MOST_ENTRIES = 64
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What won a trial, and for what."""
+
+    machine: str
+    engine: str
+    """With its version."""
+    model: str
+    """The beginnings of its files' SHA-256."""
+    num_threads: int
+    milliseconds: str
+    """Of each number of threads, for people who wonder."""
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What was tried where."""
+        return (self.machine, self.engine, self.model)
+
+
+def start_fastest(
+    bundle: Bundle, variant: Variant, row: engines.EngineRow, model: Mapping[str, bytes]
+) -> AbstractEngine:
+    """Load a model with the number of threads that is fastest on this machine.
+
+    The first time, 1, 2 and 4 threads are tried, as far as there are cores, which takes about a second on
+    a Pi 4. What won is remembered in ``NAME.threads.json`` beside the bundle, or in the cache folder where
+    that place cannot be written, together with the machine, the engine's version and the model.
+
+    Raises:
+        ModelError: the engine refuses the model.
+        MissingPackageError: the engine's package is not installed.
+    """
+    counts = candidates(engines.available_cores())
+    if row.package is None or len(counts) == 1:
+        return engines.start(row, model, num_threads=counts[0])
+    subject = (
+        _machine(),
+        f"{row.name} {row.version}",
+        "-".join(entry.sha256[:16] for entry in variant.files),
+    )
+    for place in _places(bundle):
+        for entry in _read(place):
+            if entry.subject == subject and entry.num_threads in counts:
+                return engines.start(row, model, num_threads=entry.num_threads)
+    engine, seconds = _try(row, model, counts)
+    times = ", ".join(f"{count}: {1000 * value:.2f}" for count, value in seconds.items())
+    found = Remembered(*subject, engine.num_threads, times)
+    for place in _places(bundle):
+        others = [entry for entry in _read(place) if entry.subject != subject]
+        with contextlib.suppress(WriteError, OSError):
+            files.write_json(place, [asdict(entry) for entry in (*others[1 - _MOST_ENTRIES :], found)])
+            break
+    return engine
+
+
+def candidates(cores: int) -> list[int]:
+    """The numbers of threads worth a trial: powers of 2 up to the cores, at most 4, fewest first."""
+    return [count for count in (1, 2, 4) if count <= max(1, cores)]
+
+
+def fastest(seconds: Mapping[int, float]) -> int:
+    """The number of threads to take, from the least seconds of each: more only if they are worth it."""
+    best = min(seconds)
+    for count in sorted(seconds):
+        if seconds[best] / seconds[count] >= _GAIN:
+            best = count
+    return best
+
+
+def _try(
+    row: engines.EngineRow, model: Mapping[str, bytes], counts: Sequence[int]
+) -> tuple[AbstractEngine, dict[int, float]]:
+    """The engine that won, loaded, and the least seconds of each."""
+    seconds: dict[int, float] = {}
+    kept: AbstractEngine | None = None
+    for count in counts:
+        try:
+            engine = engines.start(row, model, num_threads=count)
+            seconds[count] = _least_s(engine)
+        except ModelError:
+            if kept is None:
+                raise
+            break  # there is no memory for two of them: the one that works is good enough
+        if kept is None:
+            kept = engine
+        elif fastest(seconds) == count:
+            kept.close()
+            kept = engine
+        else:
+            engine.close()
+    assert kept is not None
+    return kept, seconds
+
+
+def _least_s(engine: AbstractEngine) -> float:
+    """The least of several runs: what other programs do at the time only ever adds to it."""
+    engine.warm_up()
+    taken: list[float] = []
+    while len(taken) < _RUNS and sum(taken) < _SECONDS:
+        start = time.perf_counter()
+        engine.warm_up()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def _machine() -> str:
+    from edgetl.benchmarks.machine import describe
+
+    machine = describe()
+    return f"{machine.label}, {engines.available_cores()} cores"
+
+
+def _places(bundle: Bundle) -> Iterator[Path]:
+    path = bundle.path.resolve()
+    name = path.name.removesuffix(BUNDLE_SUFFIX) + SUFFIX
+    yield path.with_name(name)
+    with contextlib.suppress(RuntimeError):  # a user without a home: a container's
+        yield cache.folder() / name
+
+
+def _read(place: Path) -> list[Remembered]:
+    """What is remembered; nothing where the file is missing, damaged or not ours."""
+    try:
+        if not place.is_file():  # a pipe would be waited for
+            return []
+        with place.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        entries = read_json(data, str(place), max_bytes=_MOST_BYTES)
+    except (OSError, BundleError):
+        return []
+    return [entry for value in entries if (entry := _entry(value))] if isinstance(entries, list) else []
+
+
+def _entry(value: object) -> Remembered | None:
+    try:
+        entry = Remembered(**value)  # type: ignore[arg-type]
+    except TypeError:  # no object, or one with other keys
+        return None
+    texts = (*entry.subject, entry.milliseconds)
+    # Half of a surrogate pair, which JSON can hold, is not printable, and cannot be written again.
+    readable = all(isinstance(text, str) and text.isprintable() for text in texts)
+    return entry if readable and type(entry.num_threads) is int else None
