@@ -283,7 +283,7 @@ def test_arrays_may_be_grey_have_alpha_or_lie_strangely_in_memory() -> None:
         42,
         None,
     ],
-    ids=repr,
+    ids=lambda wrong: type(wrong).__name__,
 )
 def test_what_is_no_picture_is_refused(source: object) -> None:
     with pytest.raises(ImageError):
@@ -549,3 +549,31 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
 """
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# --- arrays that are ready ------------------------------------------------------------------------
+
+
+def test_an_array_of_the_right_size_is_given_on_without_a_copy() -> None:
+    pixels = np.asarray(scene(64, 48))
+    assert np.shares_memory(images.decode(pixels, SMALL), pixels)
+    mirrored = pixels[:, ::-1]
+    assert np.array_equal(images.decode(mirrored, SMALL), mirrored)
+    assert images.decode(mirrored, SMALL).flags.c_contiguous
+
+
+def test_an_array_of_the_right_size_is_cropped_where_the_contract_crops() -> None:
+    cropping = Contract(48, 64, crop_fraction=0.5)
+    pixels = np.asarray(scene(64, 48))
+    expected = images.decode(Image.fromarray(pixels), cropping)
+    assert np.array_equal(images.decode(pixels, cropping), expected)
+    assert not np.array_equal(expected, pixels)
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe, data = tmp_path / "photo.jpg", encoded(scene(800, 600), quality=95)
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(pipe.write_bytes, data)
+        assert np.array_equal(images.decode(pipe, SMALL), images.decode(data, SMALL))
+        writing.result()

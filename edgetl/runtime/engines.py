@@ -135,14 +135,14 @@ def default_threads() -> int:
 def available_cores() -> int:
     """Cores this process may use: those it may run on, as far as its control group gives it time."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _quota())
+    return min(cores, _quota(Path("/")))
 
 
-def _quota() -> int:
+def _quota(root: Path) -> int:
     """Cores whose time a container or a service with CPUQuota may take, at least 1 (cgroup v2, cpu.max)."""
     try:
-        group = Path("/proc/self/cgroup").read_text("utf-8").partition("0::/")[2].partition("\n")[0]
-        limit, period = (Path("/sys/fs/cgroup") / group / "cpu.max").read_text("utf-8").split()
+        group = (root / "proc/self/cgroup").read_text("utf-8").partition("0::/")[2].partition("\n")[0]
+        limit, period = (root / "sys/fs/cgroup" / group / "cpu.max").read_text("utf-8").split()
         return max(1, math.ceil(int(limit) / int(period)))
-    except (OSError, ValueError):  # no such group, or its limit is "max"
+    except (OSError, ValueError, ZeroDivisionError):  # no such group, or its limit is "max"
         return sys.maxsize

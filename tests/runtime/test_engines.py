@@ -1,5 +1,7 @@
 """One contract for all engines."""
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -221,6 +223,45 @@ except ModelError:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "refused\n", "")
 
 
+@pytest.mark.parametrize("name", ["litert", "tflite-runtime"])
+def test_a_model_without_memory_is_refused_before_the_engine_aborts(
+    name: str, needs: Needs, models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = needs(name)
+
+    def none_left(*_: int) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr("edgetl.runtime.litert.mmap.mmap", none_left)
+    with pytest.raises(ModelError, match="not enough memory for it: close other programs"):
+        engines.start(row, files_for(row, models))
+
+
+def test_openvino_does_not_call_home(needs: Needs, models: Models, tmp_path: Path) -> None:
+    needs("openvino")
+    for name, content in models["openvino-float32"].items():
+        (tmp_path / name).write_bytes(content)
+    code = """
+import pathlib, sys
+from edgetl.runtime import engines
+files = {path.name: path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()}
+engines.start(engines.get("openvino"), files)
+print("loaded:", *(name for name, module in sys.modules.items() if "openvino_telemetry" in name and module))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("loaded:\n", "")
+
+
+def test_warming_up_runs_the_model_so_often(engine: AbstractEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    run = engine.run
+    monkeypatch.setattr(engine, "run", lambda images: seen.append(run(images)))
+    engine.warm_up(3)
+    assert [outputs[0].shape for outputs in seen] == [(1, 5)] * 3
+
+
 # --- the fake ------------------------------------------------------------------------------------
 
 
@@ -293,3 +334,29 @@ def test_every_row_names_a_final_class_of_its_own_name() -> None:
         engine = getattr(__import__(f"edgetl.runtime.{module}", fromlist=[name]), name)
         assert engine.name == row.name
         assert engine.__subclasses__() == []
+
+
+# --- cores ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores"),
+    [("150000 100000", 2), ("100000 100000", 1), ("5000 100000", 1), ("400000 100000", 4)],
+)
+def test_a_containers_share_of_time_counts_as_cores(tmp_path: Path, limit: str, cores: int) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/system.slice/edgetl.service\n")
+    group = tmp_path / "sys/fs/cgroup/system.slice/edgetl.service"
+    group.mkdir(parents=True)
+    (group / "cpu.max").write_text(limit + "\n")
+    assert engines._quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize("limit", ["max 100000", "", "1 0", "words"])
+def test_without_a_limit_all_cores_count(tmp_path: Path, limit: str) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/cpu.max").write_text(limit)
+    assert engines._quota(tmp_path) > 1000
+    assert 1 <= engines.available_cores() <= (os.cpu_count() or 1)
