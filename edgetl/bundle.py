@@ -1,6 +1,5 @@
 """Open a bundle: every byte is checked against the manifest before an engine sees it. numpy only."""
 
-import difflib
 import hashlib
 import io
 from dataclasses import dataclass
@@ -57,6 +56,8 @@ class Bundle:
         names = {variant.name: variant for variant in self.manifest.variants}
         if name in names:
             return names[name]
+        import difflib  # only here: a right name does not need it
+
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"{self.path} has no variant {name!r}: choose {', '.join(names)}{hint}")

@@ -1,11 +1,16 @@
 """Optional packages: one function that loads them, one wording when they are not there."""
 
+import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
+import os
+import re
+import sys
 from types import ModuleType
 
 from edgetl.errors import MissingPackageError
+
+_INFO = ".dist-info"
 
 
 def load(module: str, *, extra: str, purpose: str) -> ModuleType:
@@ -37,8 +42,25 @@ def is_installed(module: str) -> bool:
 
 
 def version(distribution: str) -> str | None:
-    """The installed version of a distribution, or None when it is not installed."""
+    """The installed version of a distribution, or None when it is not installed.
+
+    Read from the name of its folder, ``NAME-VERSION.dist-info`` (PyPA's specification of installed projects):
+    ``importlib.metadata``, which is asked where there is none, takes as long to import as Pillow.
+    """
+    wanted = _normalised(distribution)
+    for folder in sys.path:
+        with contextlib.suppress(OSError), os.scandir(folder or ".") as entries:
+            for entry in entries:
+                name, dash, rest = entry.name.partition("-")
+                if dash and rest.endswith(_INFO) and _normalised(name) == wanted:
+                    return rest.removesuffix(_INFO)
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,3 +1,4 @@
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,20 @@ def test_a_broken_package_shows_its_own_error(
         extras.load("broken_package", extra="onnx", purpose="running .onnx files")
     assert not isinstance(caught.value, MissingPackageError)
     assert extras.is_installed("broken_package")
+
+
+@pytest.mark.parametrize("name", ["numpy", "pillow", "Pillow", "typing-extensions", "typing_extensions"])
+def test_a_version_is_what_importlib_says(name: str) -> None:
+    assert extras.version(name) == importlib.metadata.version(name)
+
+
+def test_what_is_not_installed_has_no_version() -> None:
+    assert extras.version("no-such-package-anywhere") is None
+
+
+def test_a_package_of_the_system_has_a_version_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)  # as apt installs: a file, without a dist-info folder
+    (tmp_path / "oldstyle-1.24.2.egg-info").write_text(
+        "Metadata-Version: 2.1\nName: oldstyle\nVersion: 1.24.2\n"
+    )
+    assert extras.version("oldstyle") == "1.24.2"

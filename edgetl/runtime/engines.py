@@ -1,6 +1,5 @@
 """The table of engines: which formats each runs, in order of preference, and how it is loaded."""
 
-import difflib
 import importlib
 import math
 import os
@@ -66,6 +65,8 @@ def get(name: str) -> EngineRow:
         UsageError: there is none; the message lists those there are.
     """
     if name not in ENGINES:
+        import difflib  # only here: a right name does not need it
+
         near = difflib.get_close_matches(name, ENGINES, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"engine {name!r} is not known: choose {', '.join(ENGINES)}{hint}")
