@@ -310,6 +310,7 @@ def test_the_first_installed_engine_is_taken(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_package_is_told_by_the_engine_too(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tflite_runtime", None)
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", None)  # a test before may have loaded it
     with pytest.raises(
         MissingPackageError, match=r"running \.tflite files needs tflite_runtime: pip install"
     ):

@@ -115,10 +115,11 @@ def test_the_classifier_is_judged_by_the_very_function_it_uses(
 
 
 @given(
-    st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3),
-    st.lists(st.floats(-1, 1, width=32), min_size=3, max_size=3),
-    st.floats(1e-4, 0.3),
-    st.none() | st.floats(0, 1),
+    # None so small that an engine which has set the processor to flush them to zero makes hypothesis give up.
+    st.lists(st.floats(0, 1, width=32, allow_subnormal=False), min_size=3, max_size=3),
+    st.lists(st.floats(-1, 1, width=32, allow_subnormal=False), min_size=3, max_size=3),
+    st.floats(1e-4, 0.3, allow_subnormal=False),
+    st.none() | st.floats(0, 1, allow_subnormal=False),
 )
 def test_whatever_moves_within_the_tolerance_is_no_fault_of_post_processing(
     manifest: Manifest, then: list[float], moves: list[float], tolerance: float, threshold: float | None
