@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arm import debian, folders, packages, proof, userland, workstation
@@ -43,12 +43,13 @@ _OLD_ENGINE = Installation(("tflite",), ("tflite-runtime",), ("tflite",), constr
 _32_BITS = Installation(("lite32",), ("tflite-runtime",), ("tflite",), constrained=False)
 
 
-def installations(board: str, suite: str) -> list[Installation]:
+def installations(board: str, suite: str, *, quick: bool = False) -> list[Installation]:
     """What can be installed there; tflite-runtime has no wheels for Python 3.12 and later."""
     old = userland.PYTHONS[suite] == "3.11"
     if BOARDS[board].architecture == "armhf":
         return [_32_BITS] if old else []
-    return [_EVERY_ENGINE, _OLD_ENGINE] if old else [_EVERY_ENGINE]
+    every = replace(_EVERY_ENGINE, tests=proof.QUICK) if quick else _EVERY_ENGINE
+    return [every, _OLD_ENGINE] if old else [every]
 
 
 class Report:
@@ -78,6 +79,7 @@ def main() -> int:
     parser.add_argument("--pi", default="all", help=f"of {', '.join(BOARDS)}; all: pi4,pi5")
     parser.add_argument("--suite", default="all", help=f"of {', '.join(userland.PYTHONS)}, or all")
     parser.add_argument("--skip-unreachable", action="store_true", help="no apt server is no failure")
+    parser.add_argument("--quick", action="store_true", help="only the tests that start few processes there")
     arguments = parser.parse_args()
     pis = ["pi4", "pi5"] if arguments.pi == "all" else arguments.pi.split(",")
     suites = list(userland.PYTHONS) if arguments.suite == "all" else arguments.suite.split(",")
@@ -89,7 +91,7 @@ def main() -> int:
         parser.error(f"no engine has wheels for {arguments.pi} with {arguments.suite}: choose bookworm")
     report = Report()
     try:
-        prove(report, places)
+        prove(report, places, quick=arguments.quick)
     except debian.UnsuitableHostError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -104,7 +106,7 @@ def main() -> int:
     return 1 if report.failures else 0
 
 
-def prove(report: Report, places: Sequence[tuple[str, str]]) -> None:
+def prove(report: Report, places: Sequence[tuple[str, str]], *, quick: bool = False) -> None:
     """Set up each board with each suite, and run the proof there."""
     with folders.alone(folders.cache()), ThreadPoolExecutor(1) as pool:
         # Training and converting keep one core busy while the other unpacks the board.
@@ -117,7 +119,7 @@ def prove(report: Report, places: Sequence[tuple[str, str]]) -> None:
                 packages.install(place, installed.extras, wheel, constrained=installed.constrained),
             )
             for place in [userland.make(BOARDS[pi], suite) for pi, suite in places]
-            for installed in installations(place.board.name, place.suite)
+            for installed in installations(place.board.name, place.suite, quick=quick)
         ]
         report.say(f"{len(boards)} installations stand in {folders.cache()}")
         tiny_models, bundle = pending.result()

@@ -17,17 +17,26 @@ from arm.boards import CORES, Board
 
 _LIMIT_S = 300
 _PYTEST_LIMIT_S = 1800
-TESTS = (
-    "tests/runtime",
+QUICK = (
+    "tests/runtime/teaching",
+    *(
+        f"tests/runtime/test_{name}.py"
+        for name in ("choosing", "classifier", "engines", "known_bad", "many", "result", "stream", "verify")
+    ),
     "tests/test_bundle.py",
     "tests/test_contract.py",
     "tests/test_errors.py",
     "tests/test_extras.py",
     "tests/test_images.py",
     "tests/test_intervals.py",
-    "tests/test_isolated.py",
     "tests/test_manifest.py",
     "tests/benchmarks/test_machine.py",
+)
+"""Tests that start few processes, each of which takes seconds under emulation: what CI runs there."""
+TESTS = (
+    "tests/runtime",
+    *(name for name in QUICK if not name.startswith("tests/runtime")),
+    "tests/test_isolated.py",
 )
 """Tests of what runs on a board. Left out are those of the workstation's side, of pages and of file writing,
 which have nothing that differs there."""

@@ -153,7 +153,7 @@ def test_only_a_server_that_does_not_answer_is_a_skip(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(driver, "prove", fail)
@@ -167,7 +167,7 @@ def test_only_a_server_that_does_not_answer_is_a_skip(
 def test_what_does_not_hold_is_a_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def prove(report: driver.Report, places: object) -> None:
+    def prove(report: driver.Report, places: object, *, quick: bool) -> None:
         def wrong() -> str:
             raise AssertionError("other pixels")
 
