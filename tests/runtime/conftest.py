@@ -26,9 +26,11 @@ def models() -> dict[str, tiny_models.Files]:
     """
     if ready := os.environ.get("EDGETL_TEST_MODELS"):
         return {
-            # model.xml before model.bin, as they are built.
+            # model.xml before model.bin, and the formats in the order in which they are built.
             folder.name: {file.name: file.read_bytes() for file in sorted(folder.iterdir(), reverse=True)}
-            for folder in Path(ready).iterdir()
+            for folder in sorted(
+                Path(ready).iterdir(), key=lambda folder: (folder.name[0] != "t", folder.name)
+            )
         }
     built: dict[str, tiny_models.Files] = isolated.call(
         "tiny_models:build", SIZE, CLASSES, doing="building the tests' models"
