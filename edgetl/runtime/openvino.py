@@ -11,6 +11,7 @@ import numpy as np
 from edgetl import extras
 from edgetl.errors import ModelError
 from edgetl.runtime.base import AbstractEngine, Images, Outputs, check_input
+from edgetl.runtime.signal_stack import signal_stack_kept
 
 
 @final
@@ -38,7 +39,8 @@ class OpenVinoEngine(AbstractEngine):
             "ENABLE_CPU_PINNING": False,
             **precision,
         }
-        self._compiled = core.compile_model(model, "CPU", settings)
+        with signal_stack_kept():
+            self._compiled = core.compile_model(model, "CPU", settings)
         source = self._compiled.inputs[0]
         if source.partial_shape.is_dynamic:
             raise ModelError(
@@ -56,7 +58,7 @@ class OpenVinoEngine(AbstractEngine):
             return tuple(results.to_tuple())
 
     def _free(self) -> None:
-        with self._lock:  # not under an inference of another thread
+        with self._lock, signal_stack_kept():  # not under an inference of another thread
             del self._request, self._compiled
 
 

@@ -254,6 +254,26 @@ print("loaded:", *(name for name, module in sys.modules.items() if "openvino_tel
     assert (ended.stdout, ended.stderr) == ("loaded:\n", "")
 
 
+def test_a_signal_is_survived_after_two_models_were_freed_in_the_order_they_came(
+    row: engines.EngineRow, models: Models, tmp_path: Path
+) -> None:
+    for name, content in files_for(row, models).items():
+        (tmp_path / name).write_bytes(content)
+    code = """
+import os, pathlib, signal, sys
+from edgetl.runtime import engines
+files = {path.name: path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()}
+first, second = (engines.start(engines.get(sys.argv[2]), files) for _ in range(2))
+first.close()
+second.close()
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    command = [sys.executable, "-c", code, tmp_path, row.name]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "handled\n")
+
+
 def test_warming_up_runs_the_model_so_often(engine: AbstractEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     run = engine.run
