@@ -252,6 +252,7 @@ def test_whatever_stands_there_is_read_without_a_crash(content: bytes) -> None:
     place = Path(os.environ["EDGETL_CACHE"], "hostile.threads.json")
     place.write_bytes(content)
     for entry in threads._read(place):
+        assert type(entry.num_threads) is int
         json.dumps([entry.subject, entry.num_threads], ensure_ascii=False).encode()
 
 

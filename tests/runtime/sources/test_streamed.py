@@ -147,9 +147,8 @@ def test_a_process_that_does_not_react_is_ended_with_the_source(drivers: Path) -
     before = child_processes()
     with open_source("camera:0") as camera:
         (child,) = child_processes() - before
-        os.kill(
-            int(child), signal.SIGSTOP
-        )  # as stuck as one in a driver's call that lets no other thread run
+        # As stuck as one in a driver's call that lets no other thread run.
+        os.kill(int(child), signal.SIGSTOP)
     assert child_processes() == before
     assert list(camera) == []
 
