@@ -5,8 +5,8 @@
 1. ``classify(array)`` against the bare engine's set-input, invoke, get-output: the same model, pixels and
    threads, in blocks that take turns.
 2. Picture file to label against MediaPipe's ImageClassifier on the same .tflite and the same JPEGs of
-   ``../shared/data/hymenoptera``, picture by picture in turn, and on photos of 2 megapixels and more (the
-   same ones enlarged); then pictures that are grey, CMYK, palette, 16-bit and turned.
+   ``../shared/data/hymenoptera``, in blocks that take turns, and on photos of 2 megapixels and more (the same
+   ones enlarged); then pictures that are grey, CMYK, palette, 16-bit and turned.
 3. ``edgetl run`` on one picture in a fresh process, and what of it edgetl's own imports take.
 4. ``classify_many`` against a loop of ``classify`` over the same pictures, in turn.
 
@@ -173,13 +173,8 @@ def beside_mediapipe(path: Path) -> list[str]:
             (f"{len(large)} photos, median {megapixels(large):.1f} MP", large, MOST_OF_MEDIAPIPE_LARGE),
         )
         for name, files, limit in sets:
-            seconds, labels = ([], []), ([], [])
-            for file in [*files[:5], *files]:
-                for index, call in enumerate((lambda path: ours.classify(path).label, their_label)):
-                    start = time.perf_counter()
-                    labels[index].append(call(file))
-                    seconds[index].append(time.perf_counter() - start)
-            a, b = (statistics.median(part[5:]) for part in seconds)
+            seconds, labels = over_files(files, lambda path: ours.classify(path).label, their_label)
+            a, b = map(statistics.median, seconds)
             agree = statistics.mean(x == y for x, y in zip(*labels, strict=True))
             print(
                 f"{name}: edgetl ({ours.engine.num_threads} threads) {1e3 * a:.2f} ms, "
@@ -199,6 +194,24 @@ def beside_mediapipe(path: Path) -> list[str]:
             if ours.classify(file).label != expected:
                 missed.append(f"the {kind} picture is not {expected}")
     return missed
+
+
+def over_files(
+    files: Sequence[Path], *calls: Callable[[Path], str]
+) -> tuple[list[list[float]], list[list[str]]]:
+    """Seconds and labels of each call on each file, in blocks that take turns as those of :func:`in_turn`."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    labels: list[list[str]] = [[] for _ in calls]
+    for first in range(0, len(files), BLOCK):
+        block = files[first : first + BLOCK]
+        for call, taken, said in zip(calls, seconds, labels, strict=True):
+            for file in block[:UNCOUNTED]:
+                call(file)
+            for file in block:
+                start = time.perf_counter()
+                said.append(call(file))
+                taken.append(time.perf_counter() - start)
+    return seconds, labels
 
 
 def enlarged(files: Sequence[Path], folder: Path) -> list[Path]:

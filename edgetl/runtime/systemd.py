@@ -7,7 +7,6 @@ socket that ``NOTIFY_SOCKET`` names.
 import os
 import socket
 import time
-from types import TracebackType
 
 _PATIENCE_S = 1.0  # a manager that does not read must not hold the program up
 
@@ -82,9 +81,7 @@ class Watchdog:
     def __enter__(self) -> "Watchdog":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stopping()
 
 

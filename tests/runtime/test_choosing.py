@@ -128,30 +128,28 @@ def test_what_this_machine_cannot_run_is_passed_over(
     assert chosen(colour_bundle) == ("tflite-float32", "litert")
 
 
-def test_a_named_variant_that_cannot_run_says_why_and_offers_another(
-    colour_bundle: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("asked", "what", "refused"),
+    [
+        ({"variant": "tflite-int8"}, "tflite-int8 cannot run here", ("litert", "int8")),
+        ({"engine": "openvino"}, r"openvino cannot run .*colours\.edgetl here", ("openvino", "float32")),
+    ],
+    ids=["variant", "engine"],
+)
+def test_what_was_named_and_cannot_run_here_says_why_and_offers_another(
+    asked: dict[str, str],
+    what: str,
+    refused: tuple[str, str],
+    colour_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     only_installed(monkeypatch, "ai_edge_litert", "openvino")
-    refuse(monkeypatch, ("litert", "int8"))
-    with pytest.raises(
-        ModelError,
-        match=r"^tflite-int8 cannot run here: litert answers wrongly in int8: type this; tflite-float32 runs "
-        "here, in litert$",
-    ):
-        edgetl.load(colour_bundle, "tflite-int8")
-
-
-def test_a_named_engine_that_runs_nothing_here_says_why_and_offers_another(
-    colour_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only_installed(monkeypatch, "ai_edge_litert", "openvino")
-    refuse(monkeypatch, ("openvino", "float32"))
-    with pytest.raises(
-        ModelError,
-        match=r"^openvino cannot run .*colours\.edgetl here: openvino answers wrongly in float32: type this; "
-        "tflite-int8 runs here, in litert$",
-    ):
-        edgetl.load(colour_bundle, engine="openvino")
+    refuse(monkeypatch, refused)
+    engine, precision = refused
+    offered = {"int8": "tflite-float32", "float32": "tflite-int8"}[precision]
+    said = f"{what}: {engine} answers wrongly in {precision}: type this; {offered} runs here, in litert"
+    with pytest.raises(ModelError, match=f"^{said}$"):
+        edgetl.load(colour_bundle, **asked)  # type: ignore[arg-type]
 
 
 def test_where_nothing_runs_every_reason_is_told_once(
