@@ -6,8 +6,13 @@ It leaves out, by name and with the reason, what an emulated board cannot show.
 import pytest
 from hypothesis import settings
 
+from edgetl.runtime.sources import feed
+
 # Python is some ten times slower there; what many examples find, they find on x86 as well.
 settings.register_profile("arm", deadline=None, max_examples=5, derandomize=True)
+
+# A child there needs longer to import NumPy than a real board, most of all while this machine does more.
+feed.START_S = 120.0
 
 _SLOW = "the 2 s that this test gives a child process to begin are too few for an emulated Python"
 _MJPEG = "tests/runtime/sources/test_mjpeg.py"

@@ -16,7 +16,7 @@ from arm import packages
 from arm.boards import CORES, Board
 
 _LIMIT_S = 300
-_PYTEST_LIMIT_S = 1800
+_PYTEST_LIMIT_S = 3600
 QUICK = (
     "tests/runtime/teaching",
     *(
@@ -186,8 +186,11 @@ def _run(command: Sequence[str], limit_s: float, cwd: str | None = None, **varia
                 check=False,
                 stdin=subprocess.DEVNULL,
             )
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{' '.join(command[1:4])} did not end within {limit_s:g} s") from None
+        except subprocess.TimeoutExpired as error:
+            words = (error.stdout or b"").decode("utf-8", "replace")[-2_000:]
+            raise AssertionError(
+                f"{' '.join(command[1:4])} did not end within {limit_s:g} s, and said last: {words}"
+            ) from None
 
 
 def _tail(ended: Ended) -> str:
