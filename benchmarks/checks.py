@@ -14,6 +14,8 @@ BUSY = 0.5
 """Load average before the start, in processes, from which on others are taking part."""
 WIDE = 0.05
 """Half the median's interval over the median."""
+OVERHEAD = 0.01
+"""Share of a median that may be the timer's own."""
 
 _SPREAD_TEXT, _WIDE_TEXT = f"{100 * SPREAD:.0f} %", f"{100 * WIDE:.0f} %"
 
@@ -32,7 +34,9 @@ def _machine(report: BenchReport) -> Iterator[str]:
         )
     slowed = dict.fromkeys(word for state in report.states for word in state.throttled_now)
     new = [word for word in last.throttled_before if word not in first.throttled_before]
-    if slowed or new:
+    if any(row.invalid for row in report.results):
+        pass  # what spoilt them is told there, from many more samples
+    elif slowed or new:
         yield (
             f"the board was slowed while it was measured ({', '.join({**slowed, **dict.fromkeys(new)})}): "
             "cool it, or give it a stronger power supply, and measure again"
@@ -63,6 +67,10 @@ def _machine(report: BenchReport) -> Iterator[str]:
 
 def _runs(report: BenchReport) -> Iterator[str]:
     rows = [(result, result.figures) for result in report.results if result.figures]
+    cores = len(report.parameters.cores or ()) or report.machine.cores
+    crowded = [row for row, _ in rows if (row.threads or 1) > cores]
+    if crowded:
+        yield f"more threads than the {cores} cores there were: {_names(crowded)}; they waited for each other"
     unsteady = [row for row, _ in rows if any(process.steady is False for process in row.processes)]
     if unsteady:
         yield f"the times were still changing when the warm-up ended: {_names(unsteady)}; measure longer"
@@ -74,7 +82,11 @@ def _runs(report: BenchReport) -> Iterator[str]:
         yield f"the median is known to no better than {_WIDE_TEXT}: {_names(wide)}; use a longer --duration"
     few = [row for row, figures in rows if figures.p95_s is None]
     if few:
-        yield f"too few runs for a p95: {_names(few)}; ask for --runs 60 or more"
+        yield f"too few runs for a p95: {_names(few)}; --percentile 95 measures until there are enough"
+    timer = report.platform.timer
+    quick = [row for row, figures in rows if timer and timer.empty_s >= OVERHEAD * figures.median_s.value]
+    if quick:
+        yield f"measuring itself is {100 * OVERHEAD:.0f} % of the time or more: {_names(quick)}"
     slow = [row for row, figures in rows if figures.first_s >= SLOW_FIRST * figures.median_s.value]
     if slow:
         yield (

@@ -136,7 +136,7 @@ def _soc(compatible: str | None) -> str | None:
 
 def _bytes(kilobytes: str | None) -> int | None:
     count = (kilobytes or "").removesuffix("kB").strip()
-    return int(count) * 1024 if count.isdigit() else None
+    return int(count) * 1024 if count.isdecimal() else None
 
 
 def _os_name(os_release: str) -> str:

@@ -1,36 +1,34 @@
 """Benchmark a bundle on this machine: ``edgetl bench``."""
 
-import json
-import math
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import TypeAlias
 
-from edgetl import debug
-from edgetl.benchmarks import checks, machine, stats
-from edgetl.benchmarks.results import BenchReport, Parameters, ProcessRun, Result, Stages
-from edgetl.benchmarks.state import read_state
-from edgetl.benchmarks.worker import Request
+from edgetl.benchmarks import checks, machine
+from edgetl.benchmarks.board import cooling
+from edgetl.benchmarks.board.contamination import by_rule
+from edgetl.benchmarks.board.power import Meter, find_meter
+from edgetl.benchmarks.board.sampling import Sampler
+from edgetl.benchmarks.board.soak import soak
+from edgetl.benchmarks.board.soak_curve import SoakCurve
+from edgetl.benchmarks.parameters import ROUNDS, Parameters
+from edgetl.benchmarks.profile import operators
+from edgetl.benchmarks.profile.results import Profile
+from edgetl.benchmarks.results import BenchReport, Platform, Result, Throughput
+from edgetl.benchmarks.running import batch, latency, memory, order, processes, throughput
+from edgetl.benchmarks.running.raw import ProcessRun, ThroughputRun
+from edgetl.benchmarks.running.timer import Timer
+from edgetl.benchmarks.state import State, read_state
 from edgetl.bundle import Bundle
-from edgetl.errors import MissingPackageError, ModelError, UsageError
+from edgetl.errors import MissingPackageError, ModelError
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.runtime import engines
 from edgetl.runtime.choosing import choose
 
-ROUNDS = 3
-DEFAULT_DURATION_S = 3.0
-"""Seconds of inference for each variant and thread count, all rounds together, when none are asked for."""
-DEFAULT_AT_MOST_S = 30.0
-"""A slow model stops there, although it then has too few runs for a p95."""
-_SILENCE_S = 600.0
-"""A process that says nothing for so long beyond the time it was given is ended."""
+Row: TypeAlias = Result | Throughput
 
 
 def bench(
@@ -40,95 +38,146 @@ def bench(
     threads: Sequence[int] | None = None,
     runs: int | None = None,
     duration_s: float | None = None,
+    percentile: int | None = None,
     rounds: int = ROUNDS,
+    batches: Sequence[int] = (),
+    workers: Sequence[int] = (),
+    cores: Sequence[int] | None = None,
+    wait_cool: str | float | None = None,
+    soak_minutes: float | None = None,
+    profile: bool = False,
+    power_command: str | None = None,
     progress: Progress = SILENT,
 ) -> BenchReport:
-    """Measure latency and memory of a bundle's variants.
+    """Measure latency, memory and throughput of a bundle's variants.
 
-    Every variant and thread count is measured in ``rounds`` fresh processes, one after the other, and a
-    round visits all of them before the next begins: a board that warms up slows all alike. Each
-    process warms up until its times are steady (``stats.is_steady``).
+    Every variant with every thread count and batch is measured in ``rounds`` fresh processes, one after the
+    other, and a round visits all of them before the next begins, every other one backwards (see
+    ``order.visits``): a board that warms up slows all alike. Each process warms up until its times are steady
+    (``timing.warm_up``).
 
     Args:
         bundle: the folder ``edgetl export`` wrote.
         variants: names of those to measure; None takes all.
         threads: thread counts to measure each with; None takes 1 and the cores there are, at most 4.
-        runs: inferences for each variant and thread count.
+        runs: inferences for each measurement.
         duration_s: seconds of inference for each; with ``runs`` both are kept. With neither: 3 s, and
             the 59 runs that a p95 needs if 30 s are enough for them.
-        rounds: processes for each, 1 or more.
+        percentile: 95 or 99: measure on until there are enough runs for it, however long that takes.
+        rounds: processes for each, 1 or more; an even number cancels drift best.
+        batches: pictures of one inference, to measure besides one. A variant whose engine cannot batch it
+            has a row that says so.
+        workers: numbers of workers to measure the throughput of ``Classifier.classify_many`` with.
+        cores: cores that every process is kept on; None leaves them to the system.
+        wait_cool: degrees Celsius to wait for before the first run, or ``steady``; None does not wait.
+        soak_minutes: afterwards, run the first of ``variants``, or the bundle's pick, for so long without a
+            pause.
+        profile: afterwards, let the engines tell what each operator takes.
+        power_command: a program whose last line is watts; None takes a sensor of the board, if there is one.
         progress: hears of each round.
 
     Returns:
         The report. A variant that fails, or has no engine here, has a row that says why; what else there
-        is to measure is measured.
+        is to measure is measured. The machine's state is sampled meanwhile, and a row that it spoilt says so
+        in ``invalid`` (``contamination.RULES``).
 
     Raises:
         BundleError: no bundle there, or its manifest is damaged.
-        UsageError: an unknown variant, or a count or time that measures nothing.
+        UsageError: an unknown variant, a core that is not there, or a count or time that measures nothing.
         MissingPackageError: no engine for any of the variants is installed.
     """
     opened = Bundle.open(bundle)
     names = dict.fromkeys(variants or (variant.name for variant in opened.manifest.variants))
     chosen = [opened.variant(name) for name in names]
+    kept = None if cores is None else tuple(dict.fromkeys(cores))
     parameters = Parameters(
         variants=tuple(names),
-        threads=tuple(dict.fromkeys(threads if threads is not None else default_threads())),
+        threads=tuple(dict.fromkeys(threads if threads is not None else default_threads(kept))),
         rounds=rounds,
         runs=runs,
         duration_s=duration_s,
+        percentile=percentile,
+        batches=tuple(dict.fromkeys((1, *batches))),
+        workers=tuple(dict.fromkeys(workers)),
+        cores=kept,
+        wait_cool=None if wait_cool is None else str(wait_cool),
+        soak_s=None if soak_minutes is None else 60 * soak_minutes,
+        profile=profile,
+        power_command=power_command,
     )
-    _check(parameters)
-    pictures = opened.manifest.golden.pictures
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    results = [row for variant in chosen for row in _rows(opened, variant, parameters.threads)]
-    if all(result.status == "skipped" for result in results):
+    parameters.check()
+    meter = find_meter(power_command)
+    rows: list[Row] = [row for variant in chosen for row in _rows(opened, variant, parameters)]
+    if all(row.engine is None for row in rows):
         _refuse_without_engine(opened, chosen)
-    described = machine.describe()
-    states = [read_state()]
-    for number in range(rounds):
-        with progress.step(f"round {number + 1} of {rounds}, {len(results)} measurements"):
-            results = [_one_more(result, opened.path, parameters) for result in results]
-        states.append(read_state())
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    described, timer = machine.describe(), _timer(parameters)
+    cooled = None
+    if wait_cool is not None:
+        cooled = cooling.wait_cool(cooling.limit(parameters.wait_cool), progress=progress)
+    with Sampler(meter=meter) as sampler:
+        rows, states = _visit(rows, opened.path, parameters, sampler, progress)
+    profiles = _profiles(opened.path, parameters, progress) if profile else ()
+    curve = None
+    if soak_minutes is not None:
+        curve = _soak(opened.path, chosen[0].name if variants else None, soak_minutes, meter, progress)
     report = BenchReport(
         bundle=opened.manifest.name,
         bundle_created=opened.manifest.created,
         created=created,
         command=parameters.command(str(bundle)),
-        picture=pictures[0].path if pictures else None,
+        pictures=tuple(picture.path for picture in opened.manifest.golden.pictures),
         parameters=parameters,
-        machine=described,
-        states=tuple(states),
-        results=tuple(results),
+        platform=Platform(
+            described,
+            states,
+            timer,
+            samples=sampler.samples(),
+            sampling=sampler.cost(),
+            power=meter.source if meter is not None else None,
+            cooling=cooled,
+        ),
+        results=tuple(row for row in rows if isinstance(row, Result)),
+        throughput=tuple(row for row in rows if isinstance(row, Throughput)),
+        soak=curve,
+        profiles=profiles,
     )
     return replace(report, advice=checks.check(report))
 
 
-def default_threads() -> tuple[int, ...]:
-    """1, and all cores up to 4."""
-    return tuple(sorted({1, engines.default_threads()}))
+def default_threads(cores: Sequence[int] | None = None) -> tuple[int, ...]:
+    """1, and all cores up to 4: those that are named, or those there are."""
+    most = engines.default_threads()
+    return tuple(sorted({1, most if cores is None else max(1, min(len(cores), most))}))
 
 
-def _check(parameters: Parameters) -> None:
-    if not parameters.threads or min(parameters.threads) < 1:
-        raise UsageError(f"threads {list(parameters.threads)} cannot run anything: ask for 1 or more")
-    if parameters.rounds < 1:
-        raise UsageError(f"{parameters.rounds} rounds measure nothing: ask for 1 or more")
-    if parameters.runs is not None and parameters.runs < parameters.rounds:
-        raise UsageError(
-            f"{parameters.runs} runs are too few for {parameters.rounds} rounds: "
-            f"ask for {parameters.rounds} or more, or for fewer rounds"
-        )
-    if parameters.duration_s is not None and not 0 < parameters.duration_s < math.inf:
-        raise UsageError(f"a duration of {parameters.duration_s:g} s measures nothing: ask for more than 0")
-
-
-def _rows(bundle: Bundle, variant: Variant, threads: Sequence[int]) -> list[Result]:
+def _rows(bundle: Bundle, variant: Variant, parameters: Parameters) -> list[Row]:
+    """What there is to measure of a variant, and what there is not, with the reason."""
     try:
-        _, row = choose(bundle, variant.name)
+        _, engine = choose(bundle, variant.name)
     except (MissingPackageError, ModelError) as error:
         return [Result(variant.name, variant.size_bytes, None, None, "skipped", str(error))]
-    return [Result(variant.name, variant.size_bytes, row.name, count, "measured", None) for count in threads]
+    rows: list[Row] = []
+    for count in parameters.threads:
+        for pictures in parameters.batches:
+            refusal = batch.refusal(engine.name) if pictures > 1 else None
+            row = Result(
+                variant=variant.name,
+                size_bytes=variant.size_bytes,
+                engine=engine.name,
+                threads=count,
+                status="skipped" if refusal else "measured",
+                reason=refusal,
+                batch=pictures,
+                arena_reason=memory.NO_ARENA.get(engine.name),
+            )
+            rows.append(row)
+    for workers in parameters.workers:
+        refusal = None if bundle.manifest.golden.pictures else "the bundle has no golden pictures to classify"
+        rows.append(
+            Throughput(variant.name, engine.name, workers, "skipped" if refusal else "measured", refusal)
+        )
+    return rows
 
 
 def _refuse_without_engine(bundle: Bundle, chosen: Sequence[Variant]) -> None:
@@ -137,73 +186,92 @@ def _refuse_without_engine(bundle: Bundle, chosen: Sequence[Variant]) -> None:
     choose(replace(bundle, manifest=manifest), None, None)
 
 
-def _one_more(result: Result, bundle: Path, parameters: Parameters) -> Result:
-    """The result with one more process, or with the reason why there is none."""
-    if result.status != "measured" or result.engine is None or result.threads is None:
-        return result
-    rounds, runs, duration = parameters.rounds, parameters.runs, parameters.duration_s
-    by_default = runs is None and duration is None
-    request = Request(
-        bundle=str(bundle.resolve()),
-        variant=result.variant,
-        engine=result.engine,
-        threads=result.threads,
-        runs=math.ceil((stats.samples_needed(0.95) if by_default else runs or 1) / rounds),
-        seconds=(DEFAULT_DURATION_S if by_default else duration or 0.0) / rounds,
-        at_most_s=DEFAULT_AT_MOST_S / rounds if by_default else None,
-    )
+def _timer(parameters: Parameters) -> Timer | None:
     try:
-        return replace(result, processes=(*result.processes, ask(request)))
+        return processes.timer_overhead(parameters.cores)
+    except ModelError:  # a machine that starts no process says so in every row
+        return None
+
+
+def _visit(
+    rows: list[Row], bundle: Path, parameters: Parameters, sampler: Sampler, progress: Progress
+) -> tuple[list[Row], tuple[State, ...]]:
+    """All rounds: the rows with their processes, and the machine's state before the first and after each."""
+    states = [read_state()]
+    spoilt: list[dict[str, str]] = [{} for _ in rows]
+    for number in range(parameters.rounds):
+        with progress.step(f"round {number + 1} of {parameters.rounds}, {len(rows)} measurements"):
+            for place in order.visits(range(len(rows)), number):
+                start_s = sampler.mark()
+                rows[place] = _one_more(rows[place], bundle, parameters)
+                found = by_rule(sampler.samples(start_s, sampler.mark()))
+                spoilt[place] = {**found, **spoilt[place]}  # what was seen first says it
+        states.append(read_state())
+    # One process is too short to tell whether the temperature had come to rest.
+    rising = by_rule(sampler.samples(), names=("rising",))
+    reasons = ["; ".join({**found, **rising}.values()) or None for found in spoilt]
+    rows = [
+        replace(row, invalid=reason) if row.processes else row
+        for row, reason in zip(rows, reasons, strict=True)
+    ]
+    return rows, tuple(states)
+
+
+def _soak(
+    bundle: Path, variant: str | None, minutes: float, meter: Meter | None, progress: Progress
+) -> SoakCurve | None:
+    try:
+        return soak(bundle, variant, minutes=minutes, meter=meter, progress=progress)
+    except ModelError as error:  # what was measured before it is not lost
+        progress.warn(f"there is no soak: {error}")
+        return None
+
+
+def _profiles(bundle: Path, parameters: Parameters, progress: Progress) -> tuple[Profile, ...]:
+    with progress.step(f"profiling {len(parameters.variants)} variants"):
+        return tuple(operators.profile(bundle, name) for name in parameters.variants)
+
+
+def _one_more(row: Row, bundle: Path, parameters: Parameters) -> Row:
+    """The row with one more process, or with the reason why there is none."""
+    if row.status != "measured":
+        return row
+    try:
+        if isinstance(row, Result):
+            return replace(row, processes=(*row.processes, _latency(row, bundle, parameters)))
+        return replace(row, processes=(*row.processes, _throughput(row, bundle, parameters)))
     except ModelError as error:
-        return replace(result, status="failed", reason=str(error))
+        # That a model takes no batch is no failure: whether it runs at all says its row of one picture.
+        batched = isinstance(row, Result) and row.batch > 1
+        return replace(row, status="skipped" if batched else "failed", reason=str(error))
 
 
-def ask(request: Request) -> ProcessRun:
-    """Measure in a process of its own.
-
-    Raises:
-        ModelError: the process refused, crashed, or hangs; the message says which.
-    """
-    with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-m", "edgetl.benchmarks.worker"]
-        errors = None if debug.is_on() else log
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-        ) as process:
-            try:
-                answer, _ = process.communicate(json.dumps(asdict(request)).encode(), timeout=_limit(request))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise ModelError(f"{request.engine} hangs: no answer for {_limit(request):.0f} s") from None
-            except BaseException:  # Ctrl-C among them: no process outlives the benchmark
-                process.kill()
-                raise
-        try:
-            reply = json.loads(answer)
-        except ValueError:
-            fate = _last_words(process.returncode, log)
-            raise ModelError(f"{request.engine} took its process down: {fate}") from None
-    if "error" in reply:
-        raise ModelError(reply["error"])
-    return _process_run(reply["measured"])
+def _latency(row: Result, bundle: Path, parameters: Parameters) -> ProcessRun:
+    effort = parameters.effort
+    request = latency.Request(
+        bundle=str(bundle.resolve()),
+        variant=row.variant,
+        engine=str(row.engine),
+        threads=row.threads or 1,
+        runs=effort.runs,
+        seconds=effort.seconds,
+        at_most_s=effort.at_most_s,
+        batch=row.batch,
+        cores=parameters.cores,
+    )
+    return processes.latency_of(request)
 
 
-def _limit(request: Request) -> float | None:
-    # Runs that were asked for by number may take as long as they take.
-    return None if request.at_most_s is None and request.runs > 1 else request.seconds + _SILENCE_S
-
-
-def _process_run(measured: dict[str, Any]) -> ProcessRun:
-    stages = measured.pop("stages")
-    times = Stages(**{name: tuple(values) for name, values in stages.items()}) if stages else None
-    lists: dict[str, Any] = {name: tuple(measured.pop(name)) for name in ("warmup_s", "inference_s")}
-    return ProcessRun(**measured, **lists, stages=times)
-
-
-def _last_words(code: int, log: IO[bytes]) -> str:
-    if code < 0:
-        hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
-        return f"it was ended by {signal.Signals(-code).name}{hint}"
-    log.seek(0)
-    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"it ended with code {code}"
+def _throughput(row: Throughput, bundle: Path, parameters: Parameters) -> ThroughputRun:
+    effort = parameters.effort
+    request = throughput.Request(
+        bundle=str(bundle.resolve()),
+        variant=row.variant,
+        engine=str(row.engine),
+        workers=row.workers or 1,
+        runs=effort.runs,
+        seconds=effort.seconds,
+        at_most_s=effort.at_most_s,
+        cores=parameters.cores,
+    )
+    return processes.throughput_of(request)

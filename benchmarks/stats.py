@@ -4,15 +4,21 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edgetl.benchmarks import confidence
+from edgetl.benchmarks.confidence import CONFIDENCE
 from edgetl.manifest import Interval
-
-CONFIDENCE = 0.95
 
 STEADY_WINDOW = 10
 """Runs that are looked at to tell whether the times still fall."""
 STEADY_TOLERANCE = 0.02
 """Largest change within the window, as a share."""
+
+MODIFIED_Z = 0.6745
+"""Median absolute deviation of the standard normal distribution."""
+OUTLIER = 3.5
+"""Modified z-score beyond which a value is an outlier."""
 
 
 def median(values: Sequence[float]) -> float:
@@ -39,35 +45,81 @@ def samples_needed(share: float) -> int:
     return math.ceil(math.log(1 - CONFIDENCE) / math.log(share))
 
 
+def median_absolute_deviation(values: Sequence[float]) -> float:
+    """The median distance from the median, in the unit of ``values``, which is not empty."""
+    return float(np.median(np.abs(np.asarray(values) - np.median(values))))
+
+
 def spread(values: Sequence[float]) -> float | None:
     """A standard deviation that a few interrupted runs do not move; None with fewer than two values.
 
     1.4826 turns the median absolute deviation into an estimate of the standard deviation of normal
     times (F. R. Hampel, The influence curve and its role in robust estimation, JASA 69, 1974).
     """
-    if len(values) < 2:
+    return None if len(values) < 2 else 1.4826 * median_absolute_deviation(values)
+
+
+def outliers(values: Sequence[float]) -> int | None:
+    """How many lie far from the rest; they are counted and stay in every figure.
+
+    Those whose modified z-score, 0.6745 times the distance from the median over the median absolute
+    deviation, is beyond 3.5 (B. Iglewicz, D. C. Hoaglin, How to Detect and Handle Outliers, 1993). None where
+    more than half of the values are equal, which leaves nothing to measure the others by.
+    """
+    scale = median_absolute_deviation(values) if len(values) else 0.0
+    if scale == 0:
         return None
-    return 1.4826 * float(np.median(np.abs(np.asarray(values) - np.median(values))))
+    distances = np.abs(np.asarray(values) - np.median(values))
+    return int(np.count_nonzero(MODIFIED_Z * distances > OUTLIER * scale))
 
 
 def median_interval(processes: Sequence[Sequence[float]]) -> Interval:
     """The median of all runs with its interval of at least 95 % confidence.
 
-    The interval ends at two of the samples, chosen by the binomial distribution of how many lie below
-    the median, so it assumes no shape (G. J. Hahn, W. Q. Meeker, Statistical Intervals, 1991, 5.2). It does
-    assume independent runs, and runs of one process resemble each other: so it is widened to take in
-    the median of every process. With fewer than six runs no interval has 95 %, and it is their range.
+    It takes in two intervals. That of the bootstrap (``confidence.interval``) says what other processes would
+    give; with a single process there is none. That of the order statistics of all runs (G. J. Hahn,
+    W. Q. Meeker, Statistical Intervals, 1991, 5.2) assumes no shape, but independent runs; with fewer than
+    six runs no such interval has 95 %, and it is their range.
 
     Args:
-        processes: the times of each process; at least one time in all.
+        processes: the times of each process, seconds above 0; at least one time in all.
     """
     groups = [group for group in processes if group]
     pooled = np.sort(np.concatenate([np.asarray(group, dtype=float) for group in groups]))
     rank = _lower_rank(len(pooled))
-    medians = [median(group) for group in groups]
-    low = min(float(pooled[rank - 1]), *medians)
-    high = max(float(pooled[len(pooled) - rank]), *medians)
-    return Interval(median(pooled.tolist()), low, high)
+    low, high = float(pooled[rank - 1]), float(pooled[len(pooled) - rank])
+    if (between := confidence.interval(groups, _median)) is not None:
+        low, high = min(low, between.low), max(high, between.high)
+    return Interval(_median(pooled), low, high)
+
+
+def percentile_interval(processes: Sequence[Sequence[float]], share: float) -> Interval | None:
+    """:func:`percentile` of all runs with its 95 % interval (``confidence.interval``).
+
+    None where the percentile is unknown, or there are fewer than two processes.
+    """
+    if percentile([time for process in processes for time in process], share) is None:
+        return None
+    return confidence.interval([group for group in processes if group], lambda times: _quantile(times, share))
+
+
+def median_ratio(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Interval | None:
+    """The second median over the first (``confidence.ratio``).
+
+    None where one has fewer than two processes.
+    """
+    return confidence.ratio(first, second, _median)
+
+
+def percentile_ratio(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], share: float
+) -> Interval | None:
+    """The same of a percentile; None too where one of the two is unknown."""
+    if any(
+        percentile([time for group in groups for time in group], share) is None for groups in (first, second)
+    ):
+        return None
+    return confidence.ratio(first, second, lambda times: _quantile(times, share))
 
 
 def is_steady(values: Sequence[float]) -> bool:
@@ -83,6 +135,14 @@ def is_steady(values: Sequence[float]) -> bool:
     half = STEADY_WINDOW // 2
     earlier, later = median(values[-STEADY_WINDOW:-half]), median(values[-half:])
     return abs(later - earlier) <= STEADY_TOLERANCE * earlier
+
+
+def _median(times: NDArray[np.float64]) -> float:
+    return float(np.median(times))
+
+
+def _quantile(times: NDArray[np.float64], share: float) -> float:
+    return float(np.quantile(times, share))
 
 
 def _lower_rank(count: int) -> int:

@@ -6,6 +6,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import edgetl
 from edgetl import files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
@@ -17,6 +19,9 @@ from edgetl.manifest import Manifest, Variant
 from edgetl.reports import pages
 from edgetl.runtime import engines
 from edgetl.training.run import library_versions
+
+_MOST_CLASSES = 40
+"""Of a confusion matrix that the manifest holds and a page shows."""
 
 
 def timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:
@@ -93,6 +98,7 @@ def write(
             **item.provenance,
             "calibration": _pictures(shop.calibrating),
             "scored": _pictures(shop.scored),
+            **_confusion(shop),
             "libraries": {**library_versions(), **libraries},
             "seconds": round(seconds, 1),
         },
@@ -101,6 +107,17 @@ def write(
     files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
     files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
     Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
+
+
+def _confusion(shop: Workshop) -> dict[str, Any]:
+    """Counts of the trained model's answers to the scored pictures, a row for each true class; empty where a
+    matrix would be too large to be read."""
+    classes = len(shop.subject.contract.labels)
+    if classes > _MOST_CLASSES:
+        return {}
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (shop.scored.truth, shop.reference.argmax(axis=1)), 1)
+    return {"confusion": {"split": shop.subject.split, "counts": counts.tolist()}}
 
 
 def _pictures(pictures: PixelSet | None) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """From a folder of photos to a verified model on the board, and to numbers you can believe.
 
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
-:func:`edgetl.train`, :func:`edgetl.export`, :func:`edgetl.verify`, :func:`edgetl.bench`. Importing
-edgetl loads none of the engines and nothing of TensorFlow.
+:func:`edgetl.train`, :func:`edgetl.export`, :func:`edgetl.verify`, :func:`edgetl.bench`,
+:func:`edgetl.compare`, :func:`edgetl.estimate`. Importing edgetl loads none of the engines and nothing
+of TensorFlow.
 """
 
 import importlib
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edgetl.errors import EdgetlError
 
 if TYPE_CHECKING:
+    from edgetl.benchmarks.comparing.compare import compare as compare
+    from edgetl.benchmarks.estimate.predicting import estimate as estimate
     from edgetl.benchmarks.measure import bench as bench
     from edgetl.converters.export import export as export
     from edgetl.runtime.classifier import load as load
@@ -23,7 +26,9 @@ __version__ = "0.1.0"
 # Loaded when first asked for, so that `import edgetl` stays light on a board.
 _LAZY = {
     "bench": "edgetl.benchmarks.measure",
+    "compare": "edgetl.benchmarks.comparing.compare",
     "doctor": "edgetl.runtime.doctor",
+    "estimate": "edgetl.benchmarks.estimate.predicting",
     "export": "edgetl.converters.export",
     "load": "edgetl.runtime.classifier",
     "train": "edgetl.training.train",

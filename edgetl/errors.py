@@ -12,6 +12,8 @@
     │   └── DamagedBundleError       a file of it is missing or not what the manifest says
     ├── ModelError (RuntimeError)    a model file that an engine cannot load or run
     ├── ConversionError (RuntimeError)
+    ├── ReportError (ValueError)     a file written by ``edgetl bench``
+    ├── DeviceError (RuntimeError)   another machine, over SSH
     ├── WriteError (OSError)         a file or folder that cannot be written
     └── GateError                    exit code 3: it worked, and the answer is no
 
@@ -72,6 +74,14 @@ class ModelError(EdgetlError, RuntimeError):
 
 class ConversionError(EdgetlError, RuntimeError):
     """A trained model could not be turned into a format."""
+
+
+class ReportError(EdgetlError, ValueError):
+    """A file is no report of ``edgetl bench``, is damaged, or was written by a newer edgetl."""
+
+
+class DeviceError(EdgetlError, RuntimeError):
+    """Another machine cannot be reached over SSH, or cannot measure."""
 
 
 class WriteError(EdgetlError, OSError):

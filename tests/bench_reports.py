@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgetl.benchmarks.machine import Machine
-from edgetl.benchmarks.results import BenchReport, Parameters, ProcessRun, Result, Stages
+from edgetl.benchmarks.parameters import Parameters
+from edgetl.benchmarks.results import BenchReport, Platform, Result, Throughput
+from edgetl.benchmarks.running.raw import ProcessRun, Stages, ThroughputRun
+from edgetl.benchmarks.running.timer import Timer
 from edgetl.benchmarks.state import State
 from edgetl.contract import Contract
 from edgetl.intervals import paired_difference, wilson
@@ -34,6 +37,8 @@ PI = Machine(
     edgetl="0.1.0",
 )
 
+TIMER = Timer(resolution_s=5.6e-8, call_s=2.1e-7, empty_s=4.2e-6)
+
 
 def process(
     median_s: float = 0.01,
@@ -56,16 +61,31 @@ def process(
         rss_before_bytes=40_000_000,
         rss_after_bytes=60_000_000,
         peak_bytes=70_000_000,
-        stages=Stages((0.004,) * 10, (0.002,) * 10, few, (0.0001,) * 10),
+        stages=Stages((0.004,) * 10, (0.002,) * 10, few, (0.0001,) * 10, (0, 1) * 5),
+        load_peak_bytes=66_000_000,
+        rss_steady_bytes=68_000_000,
     )
 
 
 def result(
-    variant: str = "tflite-int8", *, threads: int = 1, processes: Sequence[ProcessRun] | None = None
+    variant: str = "tflite-int8",
+    *,
+    threads: int = 1,
+    batch: int = 1,
+    processes: Sequence[ProcessRun] | None = None,
 ) -> Result:
     """A measured result; by default of two processes."""
     runs = processes if processes is not None else (process(seed=1), process(seed=2))
-    return Result(variant, 4_100_000, "litert", threads, "measured", None, tuple(runs))
+    return Result(variant, 4_100_000, "litert", threads, "measured", None, tuple(runs), batch)
+
+
+def throughput(variant: str = "tflite-int8", *, workers: int = 4, turn_s: float = 0.04) -> Throughput:
+    """A measured throughput of two processes, the second of which was a tenth slower."""
+    runs = tuple(
+        ThroughputRun((turn_s * slower,) * 20, (3 * turn_s, turn_s), True, 140_000_000)
+        for slower in (1.0, 1.1)
+    )
+    return Throughput(variant, "litert", workers, "measured", None, runs)
 
 
 def failed(variant: str = "openvino-int8") -> Result:
@@ -79,6 +99,8 @@ def report(
     *results: Result,
     machine: Machine = PI,
     states: Sequence[State] = (QUIET, QUIET),
+    timer: Timer | None = TIMER,
+    throughput: Sequence[Throughput] = (),
     advice: Sequence[str] = (),
 ) -> BenchReport:
     """A benchmark of a quiet Raspberry Pi 4."""
@@ -88,11 +110,19 @@ def report(
         bundle_created="2026-11-21T12:00:00+00:00",
         created="2026-11-22T09:14:03+00:00",
         command="edgetl bench insects.edgetl --threads 1,4 --rounds 2",
-        picture="golden/0.jpg",
-        parameters=Parameters(tuple({row.variant: None for row in rows}), (1, 4), 2, None, None),
-        machine=machine,
-        states=tuple(states),
+        pictures=("golden/0.jpg", "golden/1.jpg"),
+        parameters=Parameters(
+            tuple({row.variant: None for row in rows}),
+            (1, 4),
+            2,
+            None,
+            None,
+            batches=tuple({row.batch: None for row in rows}),
+            workers=tuple({row.workers: None for row in throughput if row.workers}),
+        ),
+        platform=Platform(machine, tuple(states), timer),
         results=tuple(rows),
+        throughput=tuple(throughput),
         advice=tuple(advice),
     )
 

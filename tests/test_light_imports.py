@@ -11,6 +11,7 @@ from edgetl.cli import main
 HEAVY = (
     "ai_edge_litert",
     "ai_edge_quantizer",
+    "asyncssh",
     "cv2",
     "keras",
     "matplotlib",

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-COMMANDS = ("demo", "train", "export", "verify", "run", "teach", "bench", "info", "doctor")
+COMMANDS = (
+    *("demo", "train", "export", "verify", "run", "teach"),
+    *("bench", "compare", "estimate", "info", "doctor"),
+)
 _BLOCK = re.compile(r"```console\n\$ edgetl (\w+) --help\n(.*?)```", re.DOTALL)
 
 

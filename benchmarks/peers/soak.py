@@ -20,7 +20,7 @@ from PIL import Image
 
 import edgetl
 from edgetl.benchmarks import machine
-from edgetl.benchmarks.worker import resident_bytes
+from edgetl.benchmarks.running.worker import resident_bytes
 from edgetl.bundle import Bundle
 from edgetl.runtime import choosing
 

@@ -1,6 +1,7 @@
 """The group of commands: errors become one sentence and an exit code here, and nowhere else."""
 
 import importlib
+import importlib.util
 import os
 import sys
 from typing import Any, NoReturn
@@ -12,7 +13,19 @@ from edgetl import debug as debugging
 from edgetl.cli import output
 from edgetl.errors import EdgetlError
 
-_COMMANDS = ("demo", "train", "export", "verify", "run", "teach", "bench", "info", "doctor")
+_COMMANDS = (
+    "demo",
+    "train",
+    "export",
+    "verify",
+    "run",
+    "teach",
+    "bench",
+    "compare",
+    "estimate",
+    "info",
+    "doctor",
+)
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -20,10 +33,11 @@ class _Group(click.Group):
     """Imports a command's file when the command is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        # What runs on another machine during `bench --device` has the device's commands alone.
+        return [name for name in _COMMANDS if importlib.util.find_spec(f"edgetl.cli.{name}")]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in _COMMANDS:
+        if name not in self.list_commands(context):
             return None
         command: click.Command = importlib.import_module(f"edgetl.cli.{name}").command
         return command

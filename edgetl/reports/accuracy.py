@@ -42,7 +42,12 @@ def accuracy(labels: Sequence[str], matrix: Sequence[Sequence[int]], *, split: s
     shown = list(range(len(labels))) if len(labels) <= MOST_CLASSES else order[:MOST_CLASSES]
     weaker = f"The {len(shown)} weakest of {len(labels)} classes"
     what = "Every class" if len(labels) <= MOST_CLASSES else weaker
-    columns = [Column("Class", numeric=False), Column("Pictures"), Column("Recall"), Column("Precision")]
+    columns = [
+        Column("Class", numeric=False, breaks=True),
+        Column("Pictures"),
+        Column("Recall"),
+        Column("Precision"),
+    ]
     rows = [
         [text(labels[n]), text(support[n]), _share(right[n], support[n]), _share(right[n], answers[n])]
         for n in shown

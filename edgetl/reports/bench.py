@@ -1,38 +1,45 @@
-"""A benchmark on the page: the figures, where they are weak, and the machine they were measured on."""
+"""A benchmark's figures on the page, and what makes them weak or invalid."""
 
-from edgetl.benchmarks.results import BenchReport
-from edgetl.reports.bench_charts import Measured, stages, strips, threads
-from edgetl.reports.facts import facts_list
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from edgetl.benchmarks.results import BenchReport, Figures, Result, Throughput
+from edgetl.reports.marks import invalid, named, threads
 from edgetl.reports.markup import Column, Html, join, table, tag, text, tiles, unbroken
 from edgetl.reports.page import Section
 from edgetl.reports.units import UNKNOWN, format_duration, format_duration_interval, format_size
 
+Measured: TypeAlias = Sequence[tuple[Result, Figures]]
+"""Results of single pictures that have figures, with them."""
+
+_MOST_CAUSES = 6
+
 
 def bench(report: BenchReport) -> Section:
-    """Everything a benchmark found: the figures, two charts, and the machine with the command."""
-    measured = [(result, result.figures) for result in report.results if result.figures]
-    parts = [_head(report, measured), _advice(report), _problems(report)]
+    """The headline, what must not be used or read with care, and every figure in a table."""
+    measured = [(row, row.figures) for row in report.results if row.figures and row.batch == 1]
+    parts = [_head(report, measured), _invalid(report), _advice(report)]
     if measured:
-        parts += [_table(report, measured), _titled("Every inference", strips(report, measured))]
-    if whole := [(result, figures) for result, figures in measured if figures.total_s is not None]:
-        parts.append(_titled("From file to label", stages(report, whole)))
-    parts.append(_titled("The machine", facts_list(_machine(report))))
-    parts.append(_titled("Measured with", tag("pre", tag("code", text(report.command)))))
+        parts.append(_table(report, measured))
+    parts.append(_problems(report))
     return Section("Speed and memory", join(*parts))
 
 
-def _titled(title: str, content: Html) -> Html:
-    return join(tag("h3", text(title)), content)
+def fastest(report: BenchReport) -> tuple[Result, Figures] | None:
+    """The single-picture result with the smallest median; an invalid one only where all are."""
+    return next(((row, row.figures) for row in report.measured if row.figures), None)
 
 
 def _head(report: BenchReport, measured: Measured) -> Html:
-    if not measured:
+    best = fastest(report)
+    if not measured or best is None:
         return tag("p", text(f"Nothing could be measured on {report.machine.label}."))
-    fastest, figures = min(measured, key=lambda pair: pair[1].median_s.value)
+    row, figures = best
     interval = unbroken(format_duration_interval(figures.median_s))
+    sure = "invalid: see below" if row.invalid else f"95 % interval {interval}"
     items = [
-        ("Fastest", fastest.variant, f"{threads(fastest)}, {fastest.engine}"),
-        ("One image, median", format_duration(figures.median_s.value), f"95 % interval {interval}"),
+        ("Fastest", row.variant, f"{threads(row)}, {row.engine}"),
+        ("One image, median", format_duration(figures.median_s.value), sure),
     ]
     if figures.total_s is not None:
         whole = format_duration(figures.total_s)
@@ -43,6 +50,28 @@ def _head(report: BenchReport, measured: Measured) -> Html:
     return join(where, tiles(items))
 
 
+def _every(report: BenchReport) -> tuple[Result | Throughput, ...]:
+    return (*report.results, *report.throughput)
+
+
+def _invalid(report: BenchReport) -> Html:
+    """What from outside reached into which measurements, a line for each cause."""
+    causes: dict[str, list[str]] = {}
+    for row in _every(report):
+        if row.invalid is not None:
+            causes.setdefault(row.invalid, []).append(row.name)
+    if not causes:
+        return Html("")
+    items = [
+        tag("li", tag("strong", text("; ".join(names))), text(f": {cause}."))
+        for cause, names in list(causes.items())[:_MOST_CAUSES]
+    ]
+    if (more := len(causes) - _MOST_CAUSES) > 0:
+        items.append(tag("li", text(f"And {more} more, each marked where its figures stand.")))
+    title = "Invalid: do not use these figures"
+    return tag("div", tag("h3", text(title)), tag("ul", *items), class_="advice stop")
+
+
 def _advice(report: BenchReport) -> Html:
     if not report.advice:
         return Html("")
@@ -51,76 +80,36 @@ def _advice(report: BenchReport) -> Html:
 
 
 def _problems(report: BenchReport) -> Html:
-    rows = [
-        [text(result.name), text(result.status), text(result.reason)]
-        for result in report.results
-        if result.reason
-    ]
+    rows = [[text(row.name), text(row.status), text(row.reason)] for row in _every(report) if row.reason]
     if not rows:
         return Html("")
-    columns = [Column(heading, numeric=False) for heading in ("Variant", "Outcome", "Reason")]
+    columns = [Column(heading, numeric=False, breaks=True) for heading in ("Variant", "Outcome", "Reason")]
     return table("Not measured", columns, rows)
 
 
 def _table(report: BenchReport, measured: Measured) -> Html:
-    headings = (
-        "Threads",
-        "Import",
-        "Load",
-        "First",
-        "Median",
-        "p95",
-        "File to label",
-        "Peak memory",
-        "File size",
-    )
+    with_p99 = report.parameters.percentile == 99
+    headings = ["Threads", "Median", "p95", *(["p99"] if with_p99 else []), "File to label"]
+    headings += ["First", "Load", "Import", "Peak memory", "File size"]
     columns = [Column("Variant", numeric=False), *(Column(heading) for heading in headings)]
-    rows = [
-        [
-            join(tag("span", text(result.variant), class_="name"), tag("small", text(result.engine))),
-            text(result.threads),
-            text(format_duration(figures.import_s)),
-            text(format_duration(figures.load_s)),
-            text(format_duration(figures.first_s)),
-            join(
-                tag("strong", text(format_duration(figures.median_s.value))),
-                tag("small", text(format_duration_interval(figures.median_s))),
-            ),
-            text(format_duration(figures.p95_s)),
-            text(format_duration(figures.total_s)),
-            text(format_size(figures.peak_bytes)),
-            text(format_size(result.size_bytes)),
-        ]
-        for result, figures in measured
-    ]
-    fastest = min(range(len(rows)), key=lambda number: measured[number][1].median_s.value)
+    rows = []
+    for row, figures in measured:
+        median = join(
+            tag("strong", text(format_duration(figures.median_s.value))),
+            tag("small", text(format_duration_interval(figures.median_s))),
+            invalid(row),
+        )
+        tail = (figures.p95_s, *([figures.p99_s] if with_p99 else []), figures.total_s)
+        times = (*tail, figures.first_s, figures.load_s, figures.import_s)
+        cells = [named(row), text(row.threads or UNKNOWN), median]
+        cells += [text(format_duration(time)) for time in times]
+        cells += [text(format_size(figures.peak_bytes)), text(format_size(row.size_bytes))]
+        rows.append(cells)
+    best = fastest(report)
+    mark = next((number for number, (row, _) in enumerate(measured) if best and row is best[0]), None)
     processes = report.parameters.rounds
     caption = (
-        f"{report.machine.label}; fresh processes a row: {processes}; small: 95 % interval of the median"
+        f"Measured on {report.machine.label}; fresh processes a row: {processes}; small: 95 % interval of "
+        "the median; tinted: the fastest"
     )
-    return table(caption, columns, rows, mark=fastest)
-
-
-def _machine(report: BenchReport) -> list[tuple[str, object]]:
-    machine, first, last = report.machine, report.states[0], report.states[-1]
-    temperature = None
-    if first.temperature_c is not None and last.temperature_c is not None:
-        temperature = f"{first.temperature_c:.0f} °C before, {last.temperature_c:.0f} °C after"
-    slowed = None
-    if last.throttled is not None:
-        words = dict.fromkeys(word for state in report.states for word in state.throttled_now)
-        slowed = ", ".join(words) or "no"
-    return [
-        ("Machine", machine.label),
-        ("Processor", f"{machine.cores} × {machine.cpu}"),
-        ("Memory", format_size(machine.memory_bytes)),
-        ("System", f"{machine.os}, Linux {machine.kernel}, {machine.architecture}"),
-        ("Python", f"{machine.python}, {machine.bits} bit"),
-        ("Governor", machine.governor or UNKNOWN),
-        ("Temperature", temperature or UNKNOWN),
-        ("Throttled", slowed),
-        ("Engines", ", ".join(f"{name} {version}" for name, version in machine.engines.items()) or UNKNOWN),
-        ("edgetl", machine.edgetl),
-        ("Bundle", f"{report.bundle}, exported {report.bundle_created}"),
-        ("Measured", report.created),
-    ]
+    return table(caption, columns, rows, mark=mark)

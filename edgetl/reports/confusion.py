@@ -12,6 +12,7 @@ MOST_CLASSES = 40
 _WORST = 12
 _BESIDE = 6  # up to so many classes the list has room on the right of the picture
 _CELLS = ((3, 76), (6, 52), (10, 44), (16, 34), (26, 27), (MOST_CLASSES, 22))  # classes up to, pixels
+_SMALLEST = 12.0  # pixels, height of the counts
 _LONGEST_LABEL = 20
 _LETTER = 7.2  # pixels; the width of a letter at 13 px, on the generous side
 
@@ -67,8 +68,8 @@ def _worst_table(
     labels: Sequence[str], matrix: Sequence[Sequence[int]], worst: Sequence[tuple[int, int, int]], split: str
 ) -> Html:
     columns = [
-        Column("True class", numeric=False),
-        Column("Taken for", numeric=False),
+        Column("True class", numeric=False, breaks=True),
+        Column("Taken for", numeric=False, breaks=True),
         Column("Pictures"),
         Column("Share of the class"),
     ]
@@ -83,6 +84,8 @@ def _worst_table(
 def _chart(labels: Sequence[str], matrix: Sequence[Sequence[int]], style: str | None = None) -> Html:
     count = len(labels)
     cell = next((pixels for most, pixels in _CELLS if count <= most), _CELLS[-1][1])
+    digits = len(str(max(max(row) for row in matrix)))
+    cell = max(cell, round(_SMALLEST * 0.6 * digits) + 5)
     names = [label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…" for label in labels]
     longest = max(map(len, names)) * _LETTER
     turn = longest > cell - 4
@@ -129,7 +132,7 @@ def _chart(labels: Sequence[str], matrix: Sequence[Sequence[int]], style: str | 
 def _cell(size: int, value: int, share: float, *, right: bool) -> tuple[Html, Html]:
     # Never darker than this: the count stays readable in the text's own colour, in light and dark.
     shade = 0.12 + 0.46 * share
-    font = min(14.0 if size > 40 else 13.0, (size - 4) / (0.6 * len(str(value))))
+    font = max(_SMALLEST, min(14.0 if size > 40 else 13.0, (size - 4) / (0.6 * len(str(value)))))
     middle, line = size / 2, f"font-size:{font:.1f}px"
     return (
         tag("rect", width=size, height=size, class_="hit" if right else "miss", fill_opacity=shade),

@@ -10,6 +10,8 @@ Html = NewType("Html", str)
 
 Attribute = str | float | None
 
+_MOST_CARDS = 6
+
 
 def text(value: object) -> Html:
     """Any value as text that means what it says."""
@@ -58,14 +60,17 @@ class Column:
     heading: str
     numeric: bool = True
     """Numbers stand to the right, under each other."""
+    breaks: bool = False
+    """Whether its words may be torn anywhere: paths and names without spaces."""
 
 
 def table(
     caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Html]], *, mark: int | None = None
 ) -> Html:
-    """A table whose first column names the row.
+    """A table whose first column names the row. One that is too wide moves inside its own frame.
 
-    On a phone a table of more than four columns becomes a list of cards, with each cell's heading beside it.
+    On a phone a table of more than four columns and at most six rows becomes a list of cards, with each
+    cell's heading beside it. A longer one moves, and its first column stays.
 
     Args:
         caption: what it shows.
@@ -76,7 +81,7 @@ def table(
 
     def cell(number: int, content: Html) -> Html:
         column = columns[number]
-        kind = "number" if column.numeric else None
+        kind = "number" if column.numeric else "breaks" if column.breaks else None
         if number == 0:
             return tag("th", content, scope="row", class_=kind)
         return tag("td", content, class_=kind, data_label=column.heading)
@@ -90,13 +95,14 @@ def table(
         )
         for number, row in enumerate(rows)
     ]
-    return tag(
+    made = tag(
         "table",
         tag("caption", text(caption)),
         tag("thead", tag("tr", *head)),
         tag("tbody", *body),
-        class_="cards" if len(columns) > 4 else None,
+        class_=("cards" if len(rows) <= _MOST_CARDS else "long") if len(columns) > 4 else None,
     )
+    return tag("div", made, class_="scrolls rows", tabindex="0", role="region", aria_label=caption)
 
 
 def figure(content: Html, caption: Html, *, scrolls: bool = False) -> Html:

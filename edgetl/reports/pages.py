@@ -1,15 +1,30 @@
-"""The pages of train, export, bench and demo: which sections each has, in which order."""
+"""The pages of train, export, bench, compare and demo: which sections each has, in which order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgetl.benchmarks.comparing.compare import Comparison
 from edgetl.benchmarks.results import BenchReport
 from edgetl.manifest import Manifest
-from edgetl.reports import page, sections
+from edgetl.reports import measured, page, sections
 from edgetl.reports.page import Section
 
 if TYPE_CHECKING:  # a device draws the page of a benchmark without the training side
     from edgetl.training.run import Run
+
+_COMPARED = (
+    "median",
+    "ratio",
+    "95 % interval",
+    "slower",
+    "no clear difference",
+    "margin",
+    "p95",
+    "invalid run",
+    "obstacle",
+    "measured",
+)
+"""Words of a comparison."""
 
 
 def run_page(name: str, metrics: Mapping[str, Any], description: Mapping[str, Any]) -> str:
@@ -36,8 +51,26 @@ def bench_page(report: BenchReport, manifest: Manifest) -> str:
     return page.render(
         report.bundle,
         f"Measured {report.created} on {report.machine.label}",
-        [_variants_here(report, manifest), sections.bench(report)],
+        [*measured.of_bench(report, manifest), *measured.confused(manifest), measured.words(report)],
     )
+
+
+def compare_page(comparisons: Sequence[Comparison]) -> str:
+    """What ``edgetl compare`` found: the first report, A, against each of the others.
+
+    Args:
+        comparisons: one or more, all with the same A.
+    """
+    first = comparisons[0].a
+    several = len(comparisons) > 1
+    found = [
+        section
+        for number, one in enumerate(comparisons, 1)
+        for section in sections.comparison(one, f", {number} of {len(comparisons)}" if several else "")
+    ]
+    title = f"{first.bundle}: benchmarks compared"
+    subtitle = f"A was measured {first.created} on {first.machine.label}"
+    return page.render(title, subtitle, [*found, sections.terms(_COMPARED)])
 
 
 def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:
@@ -47,19 +80,10 @@ def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:
         f"Trained, exported and measured {report.created} on {report.machine.label}",
         [
             *_of_run(run.metrics, run.description),
-            _variants_here(report, manifest),
-            sections.bench(report),
+            *measured.of_bench(report, manifest),
             _of_export(manifest),
         ],
     )
-
-
-def _variants_here(report: BenchReport, manifest: Manifest) -> Section:
-    fastest: dict[str, float | None] = {}
-    for result in report.measured:
-        if result.figures and result.variant not in fastest:
-            fastest[result.variant] = result.figures.median_s.value
-    return sections.variants(manifest, latencies=fastest, machine=report.machine.label)
 
 
 def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[Section]:

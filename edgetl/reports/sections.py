@@ -1,10 +1,39 @@
-"""Every section a page can have. All take plain values and give a ``page.Section``."""
+"""Every section a page can have. All take plain values and give a ``page.Section``.
+
+Those that there may be nothing to say of give None then, and ``comparison`` gives two.
+"""
 
 from edgetl.reports.accuracy import accuracy
 from edgetl.reports.bench import bench
+from edgetl.reports.board import board
+from edgetl.reports.comparison import comparison
 from edgetl.reports.confusion import confusion, confusion_svg
+from edgetl.reports.distributions import distributions
 from edgetl.reports.facts import facts
+from edgetl.reports.many import many
+from edgetl.reports.operators import operators
+from edgetl.reports.over_time import over_time
 from edgetl.reports.pictures import pictures
+from edgetl.reports.soaked import soaked
+from edgetl.reports.stages import stages
+from edgetl.reports.terms import terms
 from edgetl.reports.variants import variants
 
-__all__ = ["accuracy", "bench", "confusion", "confusion_svg", "facts", "pictures", "variants"]
+__all__ = [
+    "accuracy",
+    "bench",
+    "board",
+    "comparison",
+    "confusion",
+    "confusion_svg",
+    "distributions",
+    "facts",
+    "many",
+    "operators",
+    "over_time",
+    "pictures",
+    "soaked",
+    "stages",
+    "terms",
+    "variants",
+]

@@ -1,6 +1,6 @@
 """The variants of a bundle: size against accuracy against latency, as a picture and as a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from edgetl.manifest import Interval, Manifest, Variant
 from edgetl.reports.markup import Column, Html, join, table, tag, text
@@ -17,7 +17,12 @@ from edgetl.reports.variants_chart import chart
 
 
 def variants(
-    manifest: Manifest, *, latencies: Mapping[str, float | None] | None = None, machine: str | None = None
+    manifest: Manifest,
+    *,
+    latencies: Mapping[str, float | None] | None = None,
+    machine: str | None = None,
+    invalid: Collection[str] = (),
+    picture: Html | None = None,
 ) -> Section:
     """Every variant of a bundle, with the pick and its reason.
 
@@ -26,6 +31,8 @@ def variants(
         latencies: seconds for one image by variant name, where they were measured; None takes those of
             the machine that exported, where the manifest has them.
         machine: where that was, as ``benchmarks.machine.Machine.label`` says it.
+        invalid: names of the variants whose latency must not be used.
+        picture: what stands above the table; None draws accuracy over size, of variants that were scored.
     """
     if latencies is None:
         latencies = {variant.name: variant.latency_s for variant in manifest.variants}
@@ -35,9 +42,11 @@ def variants(
     rows = list(enumerate(manifest.variants, 1))
     scored = [(number, variant) for number, variant in rows if variant.score]
     parts = [tag("p", tag("strong", text(f"Pick: {manifest.pick}")), text(_because(manifest)))]
-    if scored:
+    if picture is not None:
+        parts.append(picture)
+    elif scored:
         parts.append(chart(scored, manifest.pick, known, where))
-    parts.append(_table(rows, manifest, known, where))
+    parts.append(_table(rows, manifest, known, where, invalid))
     parts.append(_refused(manifest))
     return Section("Variants", join(*parts))
 
@@ -51,7 +60,11 @@ def _because(manifest: Manifest) -> str:
 
 
 def _table(
-    rows: Sequence[tuple[int, Variant]], manifest: Manifest, known: Mapping[str, float], where: str
+    rows: Sequence[tuple[int, Variant]],
+    manifest: Manifest,
+    known: Mapping[str, float],
+    where: str,
+    invalid: Collection[str],
 ) -> Html:
     looked_into = any(variant.arithmetic for _, variant in rows)
     columns = [Column("Variant", numeric=False), Column("Size")]
@@ -62,7 +75,8 @@ def _table(
     for number, variant in rows:
         score, arithmetic = variant.score, variant.arithmetic
         row = [_named(number, variant, manifest.pick), text(format_size(variant.size_bytes))]
-        row += [text(format_duration(known.get(variant.name)))] if known else []
+        wrong = tag("small", text("invalid"), class_="invalid") if variant.name in invalid else Html("")
+        row += [join(text(format_duration(known.get(variant.name))), wrong)] if known else []
         row += [text(format_share(arithmetic.int8_macs if arithmetic else None))] if looked_into else []
         row += (
             [text(UNKNOWN)] * 3

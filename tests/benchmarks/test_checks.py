@@ -42,7 +42,7 @@ def test_a_quiet_board_gets_no_advice() -> None:
         (of(replace(make.process(), steady=False)), "still changing when the warm-up ended: tflite-int8"),
         (of(make.process(spread=0.3)), "the times vary by 10 % or more: tflite-int8, 1 thread"),
         (of(make.process(0.0100), make.process(0.0112)), "known to no better than 5 %: tflite-int8"),
-        (of(make.process(runs=20)), "too few runs for a p95: tflite-int8, 1 thread; ask for --runs 60"),
+        (of(make.process(runs=20)), "too few runs for a p95: tflite-int8, 1 thread; --percentile 95"),
         (of(make.process(first_s=0.2)), "the first inference takes 5 times the median or more"),
     ],
 )

@@ -2,22 +2,21 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import bench_reports as make
 import numpy as np
 import pytest
 import support
+from PIL import Image
 
 import edgetl
 from edgetl import extras
-from edgetl.benchmarks import measure
-from edgetl.benchmarks.worker import Request
+from edgetl.benchmarks.running import latency, processes
+from edgetl.benchmarks.running.raw import ProcessRun
 from edgetl.contract import Contract
-from edgetl.errors import BundleError, MissingPackageError, ModelError, UsageError
+from edgetl.errors import BundleError, MissingPackageError, UsageError
+from edgetl.runtime import engines, probe_models
 
 DELAY_S = 0.002
 LABELS = ("ant", "bee", "cat")
@@ -39,17 +38,6 @@ def bundle_of(folder: Path, models: dict[str, dict[str, bytes]], size: int = 32)
     return support.write_bundle(folder, models, dict.fromkeys(models, answers), contract, pictures=pictures)
 
 
-def program(folder: Path, script: str) -> str:
-    """An executable to stand in for Python."""
-    place = folder / "python"
-    place.write_text(f"#!/bin/sh\n{script}\n")
-    place.chmod(0o755)
-    return str(place)
-
-
-REQUEST = Request("nowhere", "fake-float32", "fake", 1, 1, 0.0, 1.0)
-
-
 def test_measures_every_variant_with_every_thread_count(bundle: Path) -> None:
     report = edgetl.bench(bundle, threads=[1, 2], runs=4, rounds=2)
     names = [(row.variant, row.threads) for row in report.results]
@@ -63,20 +51,22 @@ def test_measures_every_variant_with_every_thread_count(bundle: Path) -> None:
         assert row.figures.first_s >= DELAY_S
         assert row.figures.total_s is not None
         assert row.figures.total_s >= DELAY_S
-    assert report.picture == "golden/0.jpg"
+        assert row.figures.p99_s is None
+    assert report.pictures == ("golden/0.jpg", "golden/1.jpg", "golden/2.jpg")
     assert len(report.states) == 3
+    assert report.throughput == ()
     assert report.machine.edgetl == edgetl.__version__
 
 
 def test_report_is_json_with_raw_times_and_figures(bundle: Path) -> None:
     report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], runs=3, rounds=1)
     read = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert read["schema"] == 1
+    assert read["schema"] == 2
     (row,) = read["results"]
     assert len(row["processes"][0]["inference_s"]) == 3
     assert len(row["processes"][0]["stages"]["decode_s"]) >= 10
     assert row["figures"]["median_s"]["value"] >= DELAY_S
-    assert read["machine"]["kind"] == report.machine.kind
+    assert read["platform"]["machine"]["kind"] == report.machine.kind
 
 
 def test_report_names_the_command_that_reproduces_it(bundle: Path) -> None:
@@ -117,6 +107,76 @@ def test_a_real_engine_is_imported_loaded_and_run(tmp_path: Path) -> None:
     assert row.figures.import_s > 0
     assert row.figures.load_s > 0
     assert row.figures.p95_s is not None
+
+
+def test_a_percentile_gets_the_runs_it_needs(tmp_path: Path) -> None:
+    bundle = support.write_fake_bundle(tmp_path / "quick.edgetl")
+    (row,) = edgetl.bench(bundle, threads=[1], percentile=99, duration_s=0.001, rounds=2).results
+    assert row.figures is not None
+    assert row.figures.samples >= 299
+    assert row.figures.p99_s is not None
+
+
+def test_what_cannot_be_batched_has_a_row_that_says_so(bundle: Path) -> None:
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], batches=[4], runs=1, rounds=1)
+    single, several = report.results
+    assert (single.batch, single.status) == (1, "measured")
+    assert (several.batch, several.status, several.figures) == (4, "skipped", None)
+    assert "takes one picture at a time: use --workers" in str(several.reason)
+    assert report.measured == (single,)
+
+
+def test_batches_and_throughput_of_a_real_engine_are_measured(tmp_path: Path) -> None:
+    if not engines.get("litert").installed:
+        pytest.skip("litert is not installed")
+    pictures = [support.encoded(Image.new("RGB", (8, 8), (20, 90, 40)), "PNG")] * 2
+    bundle = support.write_bundle(
+        tmp_path / "b.edgetl",
+        {"tflite-float32": probe_models.files("tflite")},
+        {"tflite-float32": np.repeat(probe_models.ANSWER, 2, axis=0)},
+        Contract(8, 8, labels=LABELS),
+        pictures=pictures,
+        tolerance=probe_models.TOLERANCE,
+    )
+    report = edgetl.bench(bundle, threads=[1], batches=[3], workers=[2], runs=6, rounds=2)
+    single, several = report.results
+    assert (several.status, several.reason) == ("measured", None)
+    assert several.name == "tflite-float32, 1 thread, batch 3"
+    assert [process.stages for process in several.processes] == [None, None]
+    assert "has no call that tells" in str(single.arena_reason)
+    (load,) = report.throughput
+    assert (load.status, load.name) == ("measured", "tflite-float32, 2 workers")
+    assert load.figures is not None
+    assert load.figures.pictures == 8  # three a process, rounded up to whole turns of two
+    rate = load.figures.pictures_per_s
+    assert 0 < rate.low <= rate.value <= rate.high
+
+
+def test_every_other_round_goes_back(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def latency_of(request: latency.Request) -> ProcessRun:
+        asked.append(request.variant)
+        return make.process()
+
+    monkeypatch.setattr(processes, "latency_of", latency_of)
+    edgetl.bench(bundle, threads=[1], runs=4, rounds=4)
+    forth = ["fake-float32", "fake-int8"]
+    assert asked == [*forth, *forth[::-1], *forth[::-1], *forth]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps no process on cores")
+def test_cores_are_recorded_and_bound_the_threads(bundle: Path) -> None:
+    core = max(os.sched_getaffinity(0))
+    report = edgetl.bench(bundle, variants=["fake-int8"], cores=[core, core], runs=1, rounds=1)
+    assert (report.parameters.cores, report.parameters.threads) == ((core,), (1,))
+    assert report.command.endswith(f" --cores {core}")
+
+
+def test_the_timers_own_cost_is_in_the_report(bundle: Path) -> None:
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], runs=1, rounds=1)
+    assert report.platform.timer is not None
+    assert report.platform.timer.empty_s < DELAY_S
 
 
 def test_a_variant_that_fails_leaves_the_others(tmp_path: Path) -> None:
@@ -164,10 +224,13 @@ def test_without_any_engine_the_install_lines_are_the_answer(
         ({"variants": ["fake-int9"]}, "did you mean fake-int8"),
         ({"threads": [0]}, "ask for 1 or more"),
         ({"threads": []}, "ask for 1 or more"),
-        ({"runs": 2}, "2 runs are too few for 3 rounds"),
+        ({"runs": 3}, "3 runs are too few for 4 rounds"),
         ({"rounds": 0}, "0 rounds measure nothing"),
         ({"duration_s": 0.0}, "measures nothing"),
         ({"duration_s": float("nan")}, "measures nothing"),
+        ({"percentile": 99, "runs": 298}, "298 runs are too few for a p99"),
+        ({"batches": [0]}, "batches 1,0 cannot run anything"),
+        ({"cores": []}, "no cores leave nothing to run on"),
     ],
 )
 def test_refuses_what_measures_nothing(bundle: Path, options: dict[str, object], message: str) -> None:
@@ -178,36 +241,3 @@ def test_refuses_what_measures_nothing(bundle: Path, options: dict[str, object],
 def test_refuses_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is no bundle"):
         edgetl.bench(tmp_path)
-
-
-def test_a_crash_is_named_by_its_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", program(tmp_path, "kill -SEGV $$"))
-    with pytest.raises(ModelError, match="fake took its process down: it was ended by SIGSEGV"):
-        measure.ask(REQUEST)
-
-
-def test_an_unforeseen_error_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", program(tmp_path, "echo 'MemoryError: 4 GB' >&2; exit 1"))
-    with pytest.raises(ModelError, match="took its process down: MemoryError: 4 GB"):
-        measure.ask(REQUEST)
-
-
-def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "_SILENCE_S", 0.2)
-    monkeypatch.setattr(sys, "executable", program(tmp_path, "exec sleep 100"))
-    with pytest.raises(ModelError, match="fake hangs"):
-        measure.ask(REQUEST)
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")
-def test_stopping_the_benchmark_stops_the_process_that_measures(bundle: Path) -> None:
-    code = f"import edgetl; edgetl.bench({str(bundle)!r}, threads=[1], duration_s=100.0)"
-    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-    deadline = time.monotonic() + 30
-    while not (found := children.read_text().split()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(parent.pid, signal.SIGINT)
-    parent.wait(timeout=30)
-    assert found
-    assert not any(Path(f"/proc/{child}").exists() for child in found)

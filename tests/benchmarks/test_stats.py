@@ -12,11 +12,19 @@ times = st.lists(seconds, min_size=1, max_size=200)
 
 
 @given(st.lists(times, min_size=1, max_size=5))
-def test_interval_holds_the_median_of_all_and_of_every_process(processes: list[list[float]]) -> None:
+def test_interval_holds_the_median_of_all_runs(processes: list[list[float]]) -> None:
     interval = stats.median_interval(processes)
-    medians = [stats.median(process) for process in processes]
-    assert interval.low <= min(interval.value, *medians)
-    assert interval.high >= max(interval.value, *medians)
+    assert interval.value == stats.median([time for process in processes for time in process])
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_interval_takes_in_what_another_process_would_give() -> None:
+    # Runs that agree to a thousandth, in processes that differ by a hundredth.
+    processes = [[level * (1 + number / 1e5) for number in range(100)] for level in (1.0, 1.01, 1.02)]
+    interval = stats.median_interval(processes)
+    pooled = stats.median_interval([[time for process in processes for time in process]])
+    assert interval.value == pooled.value
+    assert interval.high - interval.low > 2 * (pooled.high - pooled.low)
 
 
 @given(times)
@@ -65,6 +73,25 @@ def test_p95_is_unknown_or_between_median_and_maximum(values: list[float]) -> No
         assert stats.median(values) <= p95 <= max(values)
 
 
+def test_p95_of_several_processes_has_an_interval_and_p99_of_few_runs_has_none() -> None:
+    processes = [[level + number / 1000 for number in range(50)] for level in (1.0, 1.01, 1.02)]
+    interval = stats.percentile_interval(processes, 0.95)
+    assert interval is not None
+    assert interval.value == stats.percentile([time for process in processes for time in process], 0.95)
+    assert interval.low < interval.value < interval.high
+    assert stats.percentile_interval(processes, 0.99) is None
+    assert stats.percentile_interval([processes[0] + processes[1]], 0.95) is None
+
+
+def test_ratios_are_those_of_the_figures() -> None:
+    first = [[1.0 + number / 1000 for number in range(60)]] * 2
+    second = [[1.1 * time for time in process] for process in first]
+    for ratio in (stats.median_ratio(first, second), stats.percentile_ratio(first, second, 0.95)):
+        assert ratio is not None
+        assert ratio.value == pytest.approx(1.1)
+    assert stats.percentile_ratio(first, second, 0.99) is None
+
+
 def test_spread_of_one_value_is_unknown() -> None:
     assert stats.spread([1.0]) is None
 
@@ -80,6 +107,41 @@ def test_spread_of_normal_times_is_their_standard_deviation_whatever_interrupts(
     values = np.random.default_rng(0).normal(10, 1, 10_000)
     values[:100] = 1000
     assert stats.spread(values.tolist()) == pytest.approx(1, rel=0.05)
+
+
+@given(times)
+def test_median_absolute_deviation_is_half_of_the_distances(values: list[float]) -> None:
+    deviation = stats.median_absolute_deviation(values)
+    distances = sorted(abs(value - stats.median(values)) for value in values)
+    assert distances[0] <= deviation <= distances[-1]
+    assert sum(distance <= deviation for distance in distances) >= len(values) / 2
+
+
+def test_outliers_are_those_of_the_rule() -> None:
+    # Median 5, median absolute deviation 2: 3.5 / 0.6745 * 2 = 10.4 from the median is the limit.
+    values = [3.0, 4.0, 5.0, 6.0, 7.0, 2.0, 8.0, 15.3, 15.5]
+    assert (stats.median(values), stats.median_absolute_deviation(values)) == (6.0, 2.0)
+    assert stats.outliers([*values[:-1], 16.3]) == 0
+    assert stats.outliers([*values[:-1], 16.5]) == 1
+
+
+def test_outliers_are_unknown_where_most_values_are_equal() -> None:
+    assert stats.outliers([1.0, 1.0, 1.0, 2.0]) is None
+    assert stats.outliers([]) is None
+
+
+def test_interrupted_runs_are_outliers_and_few_others_are() -> None:
+    values = np.random.default_rng(0).normal(10, 1, 1000)
+    values[:20] = 100
+    found = stats.outliers(values.tolist())
+    assert found is not None
+    # 0.05 % of normal times are beyond 3.5 standard deviations.
+    assert 20 <= found <= 25
+
+
+@given(st.lists(seconds, min_size=3, max_size=50))
+def test_outliers_do_not_depend_on_the_unit(values: list[float]) -> None:
+    assert stats.outliers(values) == stats.outliers([4.0 * value for value in values])
 
 
 @given(seconds, st.integers(min_value=stats.STEADY_WINDOW, max_value=50))

@@ -32,7 +32,19 @@ def edgetl(*words: object, **environment: str) -> subprocess.CompletedProcess[st
 def test_help_lists_every_command() -> None:
     done = edgetl("--help")
     assert done.returncode == 0
-    for name in ("demo", "train", "export", "verify", "run", "teach", "bench", "info", "doctor"):
+    for name in (
+        "demo",
+        "train",
+        "export",
+        "verify",
+        "run",
+        "teach",
+        "bench",
+        "compare",
+        "estimate",
+        "info",
+        "doctor",
+    ):
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
 
 
@@ -75,7 +87,7 @@ def test_bench_measures_and_writes_json_and_a_page(solar_bundle: Path) -> None:
     assert "onnx-int8" in done.stdout
     place = solar_bundle.with_name("cells-bench")
     report = json.loads((place / "bench.json").read_text())
-    assert report["machine"]["cpu"]
+    assert report["platform"]["machine"]["cpu"]
     assert len(report["results"][0]["processes"][0]["inference_s"]) == 60
     assert (place / "bench.html").read_text().startswith("<!DOCTYPE html>")
 

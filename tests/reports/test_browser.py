@@ -4,6 +4,8 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -11,23 +13,30 @@ from typing import Any
 import bench_reports as make
 import numpy as np
 import pytest
+import sampled
 import support
 from PIL import Image
 
-from edgetl.reports import page, sections
+from edgetl.benchmarks.board.sampling import Cost
+from edgetl.benchmarks.board.soak_curve import curve, window_of
+from edgetl.benchmarks.board.soaking import SoakRequest
+from edgetl.benchmarks.comparing.compare import compare
+from edgetl.benchmarks.profile.results import Operator, summed_up
+from edgetl.benchmarks.results import BenchReport
+from edgetl.reports import page, pages, sections
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
 
 NARROW, WIDE = 390, 1280
-SMALLEST_PX = 10  # text that people are expected to read
+SMALLEST_PX = 12  # text that people are expected to read
 
 # The page forbids scripts, so the probe is put into a copy that allows them; and a window is never narrower
 # than 500 pixels, so that copy stands in a frame that is.
 PROBE = """
 <script>
 addEventListener("load", () => {
-  const moves = element => element.closest(".scrolls") !== null;
+  const moves = element => element.closest(".scrolls, .bar") !== null;
   const reaches = element => element.getBoundingClientRect().right > innerWidth + 1;
   const hasText = element => [...element.childNodes].some(
     node => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
@@ -38,6 +47,7 @@ addEventListener("load", () => {
     scroll: document.documentElement.scrollWidth,
     wide: visible.filter(element => !moves(element) && reaches(element)).map(element => element.outerHTML),
     smallest: Math.min(...sizes),
+    loaded: performance.getEntriesByType("resource").map(entry => entry.name),
     background: getComputedStyle(document.body).backgroundColor,
   });
 });
@@ -54,6 +64,23 @@ addEventListener("load", () => {
   parent.document.body.dataset.probe = JSON.stringify({
     count: boxes.length, gap: Math.min(...gaps), left: Math.min(...lefts),
     right: chart.right - Math.max(...boxes.map(box => box.right)),
+  });
+});
+</script>
+"""
+NAMES = """
+<script>
+addEventListener("load", () => {
+  const chart = [...document.querySelectorAll(".only svg")].find(svg => svg.getClientRects().length);
+  const boxes = kind => [...chart.querySelectorAll(kind)].map(found => found.getBoundingClientRect());
+  const names = boxes("text.halo:not(.quiet)"), dots = boxes(".dot");
+  const touch = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const frame = chart.getBoundingClientRect();
+  parent.document.body.dataset.probe = JSON.stringify({
+    names: names.length, dots: dots.length,
+    overlaps: names.flatMap((a, i) => names.slice(i + 1).filter(b => touch(a, b))).length,
+    covered: names.flatMap(a => dots.filter(b => touch(a, b))).length,
+    outside: [...names, ...dots].filter(box => box.left < frame.left || box.right > frame.right).length,
   });
 });
 </script>
@@ -92,6 +119,7 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             sections.variants(make.manifest(), latencies=latencies, machine=make.PI.label),
             sections.variants(make.full_manifest()),
             sections.bench(report),
+            sections.distributions(report),
             sections.pictures("Wrong answers", wrong),
             sections.facts("Provenance", [("Dataset fingerprint", "f3" * 32)]),
             sections.accuracy(labels, counts(40), split="test"),
@@ -101,6 +129,63 @@ def report_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("page") / "report.html"
     place.write_text(html, "utf-8")
     return place
+
+
+def measured() -> BenchReport:
+    """Fourteen variants with two thread counts, one of them invalid, on a board; batches and workers."""
+    rows = [
+        make.result(
+            variant.name, threads=threads, processes=[make.process(base / threads, spread=0.1, seed=n)]
+        )
+        for n, variant in enumerate(make.full_manifest().variants)
+        for base in [3 * (variant.latency_s or 1.0)]
+        for threads in (1, 4)
+    ]
+    rows[4] = replace(rows[4], invalid="other programs took up to 1.2 cores for 3.5 of 20.0 s: stop them")
+    rows.append(make.result(batch=8))
+    return make.report(*rows, make.failed(), throughput=[make.throughput()], advice=["let it cool"])
+
+
+def whole_bench_page() -> str:
+    """A page of a benchmark with all it can have."""
+    counts_by_class = {"split": "val", "counts": counts(2)}
+    manifest = make.full_manifest()
+    manifest = replace(manifest, provenance={**manifest.provenance, "confusion": counts_by_class})
+    samples = sampled.run(
+        240.0,
+        temperature_c=lambda s: 50 + s / 8,
+        throttled=lambda s: 4 if s > 200 else 0,
+        power_w=lambda _: 4.7,
+    )
+    request = SoakRequest("b", "tflite-int8", "litert", 4, 240.0, 10.0)
+    windows = [
+        window_of({"start_s": float(s), "end_s": s + 9.9, "inference_s": [0.01 + s / 1e5] * 80}, 0.0, samples)
+        for s in range(0, 240, 10)
+    ]
+    name = "efficientnet-lite0/model/blocks_0/conv2d/Conv2D;blocks_0/BatchNormalization"
+    ran = [
+        Operator(f"{name}/{n}", "Fully Connected (NC, QS8) GEMM", 0.1 / (n + 1), "avx512", None)
+        for n in range(20)
+    ]
+    report = measured()
+    report = replace(
+        report,
+        platform=replace(report.platform, samples=samples, sampling=Cost(481, 0.001, 0.002)),
+        soak=curve(request, windows, samples, Cost(481, 0.001, 0.002), None),
+        profiles=(summed_up("tflite-int8", "litert", 4, 20, ran),),
+    )
+    return pages.bench_page(report, manifest)
+
+
+def whole_compare_page() -> str:
+    """One comparison that was tested, and one of two machines."""
+    first = measured()
+    again = replace(first, created="2026-11-23T09:14:03+00:00")
+    machine = replace(make.PI, kind="Raspberry Pi 5 Model B Rev 1.0", cpu="Cortex-A76")
+    other = replace(first, platform=replace(first.platform, machine=machine))
+    twice = [replace(row, processes=row.processes * 2) for row in first.results]
+    tested = compare(replace(first, results=tuple(twice)), replace(again, results=tuple(twice)))
+    return pages.compare_page([tested, compare(first, other)])
 
 
 def browse(folder: Path, *arguments: str, width: int, dark: bool) -> subprocess.CompletedProcess[str]:
@@ -165,3 +250,35 @@ def test_no_marker_of_the_chart_covers_another_or_the_scale(tmp_path: Path, widt
     assert found["gap"] > 0
     assert found["left"] > 0
     assert found["right"] > -1
+
+
+@pytest.mark.parametrize("make_page", [whole_bench_page, whole_compare_page])
+@pytest.mark.parametrize(("width", "dark"), [(NARROW, False), (NARROW, True), (700, False), (WIDE, False)])
+def test_the_pages_of_benchmarks_fit_every_screen(
+    make_page: Callable[[], str], width: int, dark: bool, tmp_path: Path
+) -> None:
+    html = make_page()
+    assert len(html.encode()) < 1_000_000
+    place = tmp_path / "report.html"
+    place.write_text(html, "utf-8")
+    found, console = probe(place, tmp_path, width=width, dark=dark)
+    assert (found["inner"], found["wide"], found["loaded"], console) == (width, [], [], "")
+    assert found["scroll"] <= width
+    assert found["smallest"] >= SMALLEST_PX
+
+
+@pytest.mark.parametrize("width", [NARROW, 700, WIDE])
+def test_the_names_in_the_picture_cover_nothing_in_a_real_font(tmp_path: Path, width: int) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(pages.bench_page(measured(), make.full_manifest()), "utf-8")
+    found, _ = probe(place, tmp_path, width=width, dark=False, script=NAMES)
+    # tflite-int16x8 is so slow that it is told and not drawn.
+    assert found == {"names": 13, "dots": 13, "overlaps": 0, "covered": 0, "outside": 0}
+
+
+def test_the_page_of_a_benchmark_prints(tmp_path: Path) -> None:
+    place, printed = tmp_path / "report.html", tmp_path / "report.pdf"
+    place.write_text(whole_bench_page(), "utf-8")
+    ended = browse(tmp_path, f"--print-to-pdf={printed}", place.as_uri(), width=WIDE, dark=True)
+    assert "CONSOLE" not in ended.stderr
+    assert printed.read_bytes().startswith(b"%PDF-")

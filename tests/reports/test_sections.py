@@ -109,6 +109,11 @@ def test_latencies_name_their_machine() -> None:
     assert "median latency on Pi 4" in html
 
 
+def test_a_latency_that_is_invalid_is_marked_where_it_stands() -> None:
+    html = sections.variants(make.manifest(), latencies={"onnx-int8": 0.012}, invalid={"onnx-int8"}).html
+    assert '12.0 ms<small class="invalid">invalid</small>' in html
+
+
 def test_variants_that_were_not_scored_are_listed_without_a_picture() -> None:
     html = sections.variants(make.manifest(scored=False)).html
     assert "<svg" not in html
@@ -186,7 +191,7 @@ def test_a_page_needs_no_provenance() -> None:
 
 def test_bench_shows_figures_machine_command_and_advice() -> None:
     report = make.report(make.result(), make.result(threads=4), make.failed(), advice=["let it cool"])
-    html = sections.bench(report).html
+    html = pages.bench_page(report, make.manifest())
     for said in (
         "Raspberry Pi 4 Model B Rev 1.4",
         "4 × Cortex-A72",
@@ -195,10 +200,21 @@ def test_bench_shows_figures_machine_command_and_advice() -> None:
         "Let it cool.",
         "openvino cannot load model.xml: no such kernel",
         "Distribution of the times of tflite-int8, 4 threads",
-        "From the file golden/0.jpg to its label",
-        "decode 4.00 · resize 2.00 ·",
+        "From file to label, 2 golden pictures in turn",
+        "decode\u00a04.00 · resize\u00a02.00 ·",
     ):
         assert said in html
+
+
+def test_an_invalid_result_is_marked_at_every_figure_and_is_not_the_fastest() -> None:
+    wrong = replace(make.result("onnx-int8", processes=[make.process(0.001)]), invalid="the clock changed")
+    report = make.report(make.result(), wrong, throughput=[replace(make.throughput(), invalid="busy")])
+    html = pages.bench_page(report, make.manifest())
+    assert "<strong>onnx-int8, 1 thread</strong>: the clock changed." in html
+    # In the two tables, in the histogram, at the stages, and of the throughput.
+    assert html.count('<small class="invalid">invalid</small>') == 5
+    assert "onnx-int8 (invalid)" in html
+    assert "<dt>Fastest</dt><dd><strong>tflite-int8</strong>" in html
 
 
 def test_bench_of_a_pc_is_labelled_as_one() -> None:
@@ -209,7 +225,8 @@ def test_bench_of_a_pc_is_labelled_as_one() -> None:
 def test_bench_counts_the_runs_beyond_its_axis() -> None:
     process = make.process(runs=300)
     slow = replace(process, inference_s=(*process.inference_s, 0.5))
-    assert "1 slower, to 500 ms" in sections.bench(make.report(make.result(processes=[slow]))).html
+    html = sections.distributions(make.report(make.result(processes=[slow]))).html
+    assert "not drawn: 1 slower, to 500 ms" in html
 
 
 def test_bench_without_any_figure_still_names_the_machine() -> None:
@@ -250,3 +267,22 @@ def test_a_long_page_begins_with_links_to_its_sections() -> None:
     parts = [sections.facts(f"Part {number}", []) for number in range(3)]
     html = page.render("a", "b", parts)
     assert '<a href="#section-3">Part 2</a>' in html
+
+
+def test_confusions_of_a_bundle_are_shown_where_its_manifest_tells_them() -> None:
+    plain = make.manifest()
+
+    def shown(told: object) -> str:
+        return pages.bench_page(make.report(), replace(plain, provenance={"confusion": told}))
+
+    html = shown({"split": "val", "counts": [[66, 4], [6, 77]]})
+    assert "bees taken for ants: 6, 7.2 %" in html
+    assert "Of the trained model" in html
+    for damaged in (
+        None,
+        [],
+        {"counts": [[1, 2]]},
+        {"counts": [[1, -2], [0, 1]]},
+        {"counts": [[0, 0], [0, 0]]},
+    ):
+        assert "Confusions" not in shown(damaged)

@@ -1,0 +1,1 @@
+"""The state of the machine while it is measured: sampled, judged, soaked."""

@@ -1,0 +1,1 @@
+"""Whether one benchmark is faster than another."""

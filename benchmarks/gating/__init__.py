@@ -1,0 +1,1 @@
+"""Limits that a benchmark must keep, for CI."""

@@ -1,0 +1,1 @@
+"""Where a model spends its time, operator by operator, as its engine tells."""

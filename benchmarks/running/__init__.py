@@ -1,0 +1,1 @@
+"""What one fresh process measures, and the parent's side of it."""

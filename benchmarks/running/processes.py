@@ -1,0 +1,86 @@
+"""The parent's side of ``worker``: start a process for a task, and read its answer or its last words."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from typing import IO, Any, TypeAlias
+
+from edgetl import debug
+from edgetl.benchmarks.running import latency, throughput, timer
+from edgetl.benchmarks.running.raw import ProcessRun, Stages, ThroughputRun
+from edgetl.benchmarks.running.timer import Timer
+from edgetl.errors import ModelError
+
+Request: TypeAlias = latency.Request | throughput.Request | timer.Request
+
+
+def latency_of(request: latency.Request) -> ProcessRun:
+    """Latency and memory of one variant, measured in a process of its own.
+
+    Raises:
+        ModelError: the process refused, crashed, or hangs; the message says which.
+    """
+    measured = _ask("latency", request)
+    stages = measured.pop("stages")
+    return ProcessRun(**_with_tuples(measured), stages=Stages(**_with_tuples(stages)) if stages else None)
+
+
+def throughput_of(request: throughput.Request) -> ThroughputRun:
+    """Throughput of one variant, measured in a process of its own.
+
+    Raises:
+        ModelError: as for :func:`latency_of`.
+    """
+    return ThroughputRun(**_with_tuples(_ask("throughput", request)))
+
+
+def timer_overhead(cores: tuple[int, ...] | None) -> Timer:
+    """What measuring costs, measured in a process of its own.
+
+    Raises:
+        ModelError: as for :func:`latency_of`.
+    """
+    return Timer(**_ask("timer", timer.Request(cores)))
+
+
+def _ask(task: str, request: Request) -> dict[str, Any]:
+    question = json.dumps({"task": task, "request": asdict(request)}).encode()
+    with tempfile.TemporaryFile() as log:
+        command = [sys.executable, "-m", "edgetl.benchmarks.running.worker"]
+        errors = None if debug.is_on() else log
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
+        ) as process:
+            try:
+                answer, _ = process.communicate(question, timeout=request.limit_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise ModelError(f"{request.what} hangs: no answer for {request.limit_s:.0f} s") from None
+            except BaseException:  # Ctrl-C among them: no process outlives the benchmark
+                process.kill()
+                raise
+        try:
+            reply: dict[str, Any] = json.loads(answer)
+        except ValueError:
+            fate = _last_words(process.returncode, log)
+            raise ModelError(f"{request.what} took its process down: {fate}") from None
+    if "error" in reply:
+        raise ModelError(reply["error"])
+    measured: dict[str, Any] = reply["measured"]
+    return measured
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+def _last_words(code: int, log: IO[bytes]) -> str:
+    if code < 0:
+        hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
+        return f"it was ended by {signal.Signals(-code).name}{hint}"
+    log.seek(0)
+    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"it ended with code {code}"

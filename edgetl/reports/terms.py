@@ -1,0 +1,52 @@
+"""The words of a page, each in a sentence. docs/glossary.md has the rules and their sources."""
+
+from collections.abc import Sequence
+
+from edgetl.reports.markup import tag, text
+from edgetl.reports.page import Section
+
+TERMS = {
+    "variant": "One model of the bundle: a format and a precision.",
+    "engine": "The library that runs a variant on this machine.",
+    "threads": "The threads one inference may use.",
+    "import": "Importing the engine's library, once Python and numpy are there.",
+    "load": "From the model's bytes in memory to an engine that is ready.",
+    "first": "The first inference of a process, which allocates and finds the caches empty.",
+    "median": "Half of the runs were faster: the figure to compare and to quote.",
+    "p95": "95 of 100 runs were at least as fast; unknown with fewer than 59 runs.",
+    "p99": "99 of 100 runs were at least as fast; unknown with fewer than 299 runs.",
+    "95 % interval": (
+        "Where the true figure lies, by a method that is right for 95 of 100 benchmarks. It counts how much "
+        "processes differ, not only runs."
+    ),
+    "file to label": "From the file to the label, with decoding and resizing.",
+    "peak": "The largest resident memory of the process, with Python and libraries: what must be free.",
+    "batch": "Pictures of one inference.",
+    "throughput": "Pictures a second of several workers that share the cores, from files to labels.",
+    "soak": "One variant that runs for minutes; sustained is the median of the last quarter.",
+    "throttled": "The firmware or the processor lowered the clock, for heat or for power.",
+    "governor": "Who decides about the CPU's clock; only with performance it stays where it is.",
+    "invalid run": (
+        "Something from outside reached into the times, such as a throttled board or another program. They "
+        "are kept, and no gate passes and no comparison is made with them."
+    ),
+    "agreement": "Share of pictures on which the variant answers as the float model, right or wrong.",
+    "drop": "The float model's accuracy minus the variant's, in percentage points, on the same pictures.",
+    "ratio": "B's median over A's: 1.05 is 5 % slower.",
+    "slower": "The whole interval of the ratio lies above 1.01; faster: it lies below 1 / 1.01.",
+    "no clear difference": "Anything else: the two are alike, or there were too few processes to tell.",
+    "margin": "The 1 % in that rule: a smaller difference is never claimed, however sure the test is.",
+    "obstacle": "Why two reports stand side by side and are not tested.",
+    "measured": "Timed on the machine that is named beside it.",
+}
+"""What each means, by its name in docs/glossary.md."""
+
+
+def terms(names: Sequence[str]) -> Section:
+    """What the named words mean.
+
+    Args:
+        names: keys of :data:`TERMS`.
+    """
+    pairs = [(tag("dt", text(name)), tag("dd", text(TERMS[name]))) for name in names]
+    return Section("Words", tag("dl", *(part for pair in pairs for part in pair), class_="facts"))
