@@ -32,20 +32,8 @@ def _machine(report: BenchReport) -> Iterator[str]:
             f"a PC run ({machine.kind}): which variant is fastest can differ on a board; run the same "
             "command there before you choose"
         )
-    slowed = dict.fromkeys(word for state in report.states for word in state.throttled_now)
-    new = [word for word in last.throttled_before if word not in first.throttled_before]
-    if any(row.invalid for row in report.results):
-        pass  # what spoilt them is told there, from many more samples
-    elif slowed or new:
-        yield (
-            f"the board was slowed while it was measured ({', '.join({**slowed, **dict.fromkeys(new)})}): "
-            "cool it, or give it a stronger power supply, and measure again"
-        )
-    elif first.throttled_before:
-        yield (
-            f"the board has been slowed since it was started ({', '.join(first.throttled_before)}), but not "
-            "while it was measured"
-        )
+    if not any(row.invalid for row in report.results):  # else what spoilt them is told there, and better
+        yield from _slowed(report)
     if first.temperature_c is not None and last.temperature_c is not None:
         rise = last.temperature_c - first.temperature_c
         if rise >= HOTTER_C:
@@ -62,6 +50,22 @@ def _machine(report: BenchReport) -> Iterator[str]:
         yield (
             f"the machine was busy before the start (load average {first.load_average:.2f}): stop what else "
             "runs and measure again"
+        )
+
+
+def _slowed(report: BenchReport) -> Iterator[str]:
+    first, last = report.states[0], report.states[-1]
+    slowed = dict.fromkeys(word for state in report.states for word in state.throttled_now)
+    new = [word for word in last.throttled_before if word not in first.throttled_before]
+    if slowed or new:
+        yield (
+            f"the board was slowed while it was measured ({', '.join({**slowed, **dict.fromkeys(new)})}): "
+            "cool it, or give it a stronger power supply, and measure again"
+        )
+    elif first.throttled_before:
+        yield (
+            f"the board has been slowed since it was started ({', '.join(first.throttled_before)}), but not "
+            "while it was measured"
         )
 
 

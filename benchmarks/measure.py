@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeAlias
 
 from edgetl.benchmarks import checks, machine
 from edgetl.benchmarks.board import cooling
-from edgetl.benchmarks.board.contamination import by_rule
 from edgetl.benchmarks.board.power import Meter, find_meter
 from edgetl.benchmarks.board.sampling import Sampler
 from edgetl.benchmarks.board.soak import soak
@@ -17,18 +15,15 @@ from edgetl.benchmarks.parameters import ROUNDS, Parameters
 from edgetl.benchmarks.profile import operators
 from edgetl.benchmarks.profile.results import Profile
 from edgetl.benchmarks.results import BenchReport, Platform, Result, Throughput
-from edgetl.benchmarks.running import batch, latency, memory, order, processes, throughput
-from edgetl.benchmarks.running.raw import ProcessRun, ThroughputRun
+from edgetl.benchmarks.running import batch, memory, processes
+from edgetl.benchmarks.running.rounds import Row, visit
 from edgetl.benchmarks.running.timer import Timer
-from edgetl.benchmarks.state import State, read_state
 from edgetl.bundle import Bundle
 from edgetl.errors import MissingPackageError, ModelError
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.runtime import engines
 from edgetl.runtime.choosing import choose
-
-Row: TypeAlias = Result | Throughput
 
 
 def bench(
@@ -116,7 +111,7 @@ def bench(
     if wait_cool is not None:
         cooled = cooling.wait_cool(cooling.limit(parameters.wait_cool), progress=progress)
     with Sampler(meter=meter) as sampler:
-        rows, states = _visit(rows, opened.path, parameters, sampler, progress)
+        rows, states = visit(rows, opened.path, parameters, sampler, progress)
     profiles = _profiles(opened.path, parameters, progress) if profile else ()
     curve = None
     if soak_minutes is not None:
@@ -193,30 +188,6 @@ def _timer(parameters: Parameters) -> Timer | None:
         return None
 
 
-def _visit(
-    rows: list[Row], bundle: Path, parameters: Parameters, sampler: Sampler, progress: Progress
-) -> tuple[list[Row], tuple[State, ...]]:
-    """All rounds: the rows with their processes, and the machine's state before the first and after each."""
-    states = [read_state()]
-    spoilt: list[dict[str, str]] = [{} for _ in rows]
-    for number in range(parameters.rounds):
-        with progress.step(f"round {number + 1} of {parameters.rounds}, {len(rows)} measurements"):
-            for place in order.visits(range(len(rows)), number):
-                start_s = sampler.mark()
-                rows[place] = _one_more(rows[place], bundle, parameters)
-                found = by_rule(sampler.samples(start_s, sampler.mark()))
-                spoilt[place] = {**found, **spoilt[place]}  # what was seen first says it
-        states.append(read_state())
-    # One process is too short to tell whether the temperature had come to rest.
-    rising = by_rule(sampler.samples(), names=("rising",))
-    reasons = ["; ".join({**found, **rising}.values()) or None for found in spoilt]
-    rows = [
-        replace(row, invalid=reason) if row.processes else row
-        for row, reason in zip(rows, reasons, strict=True)
-    ]
-    return rows, tuple(states)
-
-
 def _soak(
     bundle: Path, variant: str | None, minutes: float, meter: Meter | None, progress: Progress
 ) -> SoakCurve | None:
@@ -230,48 +201,3 @@ def _soak(
 def _profiles(bundle: Path, parameters: Parameters, progress: Progress) -> tuple[Profile, ...]:
     with progress.step(f"profiling {len(parameters.variants)} variants"):
         return tuple(operators.profile(bundle, name) for name in parameters.variants)
-
-
-def _one_more(row: Row, bundle: Path, parameters: Parameters) -> Row:
-    """The row with one more process, or with the reason why there is none."""
-    if row.status != "measured":
-        return row
-    try:
-        if isinstance(row, Result):
-            return replace(row, processes=(*row.processes, _latency(row, bundle, parameters)))
-        return replace(row, processes=(*row.processes, _throughput(row, bundle, parameters)))
-    except ModelError as error:
-        # That a model takes no batch is no failure: whether it runs at all says its row of one picture.
-        batched = isinstance(row, Result) and row.batch > 1
-        return replace(row, status="skipped" if batched else "failed", reason=str(error))
-
-
-def _latency(row: Result, bundle: Path, parameters: Parameters) -> ProcessRun:
-    effort = parameters.effort
-    request = latency.Request(
-        bundle=str(bundle.resolve()),
-        variant=row.variant,
-        engine=str(row.engine),
-        threads=row.threads or 1,
-        runs=effort.runs,
-        seconds=effort.seconds,
-        at_most_s=effort.at_most_s,
-        batch=row.batch,
-        cores=parameters.cores,
-    )
-    return processes.latency_of(request)
-
-
-def _throughput(row: Throughput, bundle: Path, parameters: Parameters) -> ThroughputRun:
-    effort = parameters.effort
-    request = throughput.Request(
-        bundle=str(bundle.resolve()),
-        variant=row.variant,
-        engine=str(row.engine),
-        workers=row.workers or 1,
-        runs=effort.runs,
-        seconds=effort.seconds,
-        at_most_s=effort.at_most_s,
-        cores=parameters.cores,
-    )
-    return processes.throughput_of(request)
