@@ -2,6 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import bench_reports as make
@@ -163,6 +168,30 @@ def test_every_other_round_goes_back(bundle: Path, monkeypatch: pytest.MonkeyPat
     edgetl.bench(bundle, threads=[1], runs=4, rounds=4)
     forth = ["fake-float32", "fake-int8"]
     assert asked == [*forth, *forth[::-1], *forth[::-1], *forth]
+
+
+@pytest.fixture
+def burner(tmp_path: Path) -> Iterator[None]:
+    """A program of somebody else that computes: its parent has ended, so it is none of ours."""
+    pid = tmp_path / "pid"
+    burn = f"import os; open({str(pid)!r}, 'w').write(str(os.getpid()))\nwhile True: pass"
+    subprocess.run(["sh", "-c", '"$0" -c "$1" &', sys.executable, burn], check=True)
+    for _ in range(1000):
+        if pid.exists() and pid.read_text():
+            break
+        time.sleep(0.01)
+    yield
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("burner")
+def test_what_another_program_spoilt_is_invalid_and_says_why(bundle: Path) -> None:
+    report = edgetl.bench(bundle, variants=["fake-int8"], threads=[1], duration_s=3, rounds=1)
+    (row,) = report.results
+    assert row.status == "measured"
+    assert row.invalid is not None
+    assert "other programs took" in row.invalid
+    assert report.platform.samples[-1].busy_s is not None
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system keeps no process on cores")
