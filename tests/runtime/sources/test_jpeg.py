@@ -106,7 +106,10 @@ def test_after_a_picture_that_breaks_off_the_next_ones_are_found(picture: bytes,
     count = 3 + 65536 // len(whole)
     found = cut(picture[:size] + whole * count, [700])
     assert found[-2:] == [whole, whole]
-    assert len(found) >= count - 1
+    # What is lost lies in one that only looks like a picture: what broke off, followed by a false length.
+    false = [len(other) // len(whole) + 1 for other in found if other != whole]
+    assert count - found.count(whole) <= 1 + sum(false)
+    assert len(false) <= 1
 
 
 def test_a_picture_over_the_limit_is_skipped_and_the_next_one_found() -> None:
