@@ -106,7 +106,8 @@ def test_the_manifest_says_where_the_model_comes_from(solar_export: Exported, so
     assert known["backbone"]["name"] == "efficientnet_lite0"
     assert known["weights"]["licence"] == "Apache-2.0"
     assert known["dataset"]["fingerprint"] == solar_run.dataset.fingerprint
-    assert solar_export.bundle.manifest.pick == "tflite-int8"
+    # Which of them depends on latencies, and so on what else the machine does.
+    assert solar_export.bundle.variant(solar_export.bundle.manifest.pick).precision == "int8"
     assert solar_export.bundle.manifest.reject_threshold == solar_run.description["head"]["reject_threshold"]
 
 
