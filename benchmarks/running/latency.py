@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgetl.benchmarks.running import batch, memory
 from edgetl.benchmarks.running.raw import ProcessRun, Stages
+from edgetl.benchmarks.running.request import ProcessRequest
 from edgetl.benchmarks.running.timing import repeat, timed, warm_up
 from edgetl.bundle import Bundle
 from edgetl.manifest import Variant
@@ -19,8 +20,6 @@ from edgetl.runtime.base import AbstractEngine, Images, Outputs
 from edgetl.runtime.classifier import Classifier
 from edgetl.runtime.result import Timings
 
-_SILENCE_S = 600.0
-"""A process that says nothing for so long beyond the time it was given hangs."""
 _ROUNDS_TO_WARM_UP = 2
 _PICTURES_AT_LEAST = 10
 _PICTURES_S = 0.5
@@ -35,34 +34,13 @@ _LIBRARIES = {
 }
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the parent asks for."""
+@dataclass(frozen=True, kw_only=True)
+class Request(ProcessRequest):
+    """Inferences of one variant."""
 
-    bundle: str
-    variant: str
-    engine: str
     threads: int
-    runs: int
-    """Inferences to measure, at least."""
-    seconds: float
-    """And for at least that long,"""
-    at_most_s: float | None
-    """but no longer than that; None for as long as it takes."""
     batch: int = 1
     """Pictures of one inference."""
-    cores: tuple[int, ...] | None = None
-    """Cores to run on; None leaves them to the system."""
-
-    @property
-    def what(self) -> str:
-        """Who is at fault when no answer comes."""
-        return self.engine
-
-    @property
-    def limit_s(self) -> float | None:
-        """Seconds after which the process hangs; None where runs by number may take as long as they take."""
-        return None if self.at_most_s is None and self.runs > 1 else self.seconds + _SILENCE_S
 
 
 def measure(request: Request) -> ProcessRun:

@@ -1,9 +1,9 @@
 """All rounds of a benchmark: every row gets one more process in each, and what spoilt it is noted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from edgetl.benchmarks.board.contamination import by_rule
 from edgetl.benchmarks.board.sampling import Sampler
@@ -70,31 +70,23 @@ def _one_more(row: Row, bundle: Path, parameters: Parameters) -> Row:
 
 
 def _latency(row: Result, bundle: Path, parameters: Parameters) -> ProcessRun:
-    effort = parameters.effort
-    request = latency.Request(
-        bundle=str(bundle.resolve()),
-        variant=row.variant,
-        engine=str(row.engine),
-        threads=row.threads or 1,
-        runs=effort.runs,
-        seconds=effort.seconds,
-        at_most_s=effort.at_most_s,
-        batch=row.batch,
-        cores=parameters.cores,
+    return processes.latency_of(
+        latency.Request(**_asked(row, bundle, parameters), threads=row.threads or 1, batch=row.batch)
     )
-    return processes.latency_of(request)
 
 
 def _throughput(row: Throughput, bundle: Path, parameters: Parameters) -> ThroughputRun:
-    effort = parameters.effort
-    request = throughput.Request(
-        bundle=str(bundle.resolve()),
-        variant=row.variant,
-        engine=str(row.engine),
-        workers=row.workers or 1,
-        runs=effort.runs,
-        seconds=effort.seconds,
-        at_most_s=effort.at_most_s,
-        cores=parameters.cores,
+    return processes.throughput_of(
+        throughput.Request(**_asked(row, bundle, parameters), workers=row.workers or 1)
     )
-    return processes.throughput_of(request)
+
+
+def _asked(row: Row, bundle: Path, parameters: Parameters) -> dict[str, Any]:
+    """What both kinds of request have in common."""
+    return {
+        "bundle": str(bundle.resolve()),
+        "variant": row.variant,
+        "engine": str(row.engine),
+        "cores": parameters.cores,
+        **asdict(parameters.effort),
+    }

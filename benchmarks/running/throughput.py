@@ -12,41 +12,18 @@ from dataclasses import dataclass
 from edgetl.benchmarks.running import memory
 from edgetl.benchmarks.running.latency import import_library
 from edgetl.benchmarks.running.raw import ThroughputRun
+from edgetl.benchmarks.running.request import ProcessRequest
 from edgetl.benchmarks.running.timing import repeat, timed, warm_up
 from edgetl.bundle import Bundle
 from edgetl.runtime import engines
 from edgetl.runtime.classifier import Classifier
 
-_SILENCE_S = 600.0
 
+@dataclass(frozen=True, kw_only=True)
+class Request(ProcessRequest):
+    """Pictures of a bundle that has golden ones."""
 
-@dataclass(frozen=True)
-class Request:
-    """What the parent asks for."""
-
-    bundle: str
-    """One with golden pictures."""
-    variant: str
-    engine: str
     workers: int
-    runs: int
-    """Pictures to classify, at least."""
-    seconds: float
-    """And for at least that long,"""
-    at_most_s: float | None
-    """but no longer than that; None for as long as it takes."""
-    cores: tuple[int, ...] | None = None
-    """Cores to run on; None leaves them to the system."""
-
-    @property
-    def what(self) -> str:
-        """Who is at fault when no answer comes."""
-        return self.engine
-
-    @property
-    def limit_s(self) -> float | None:
-        """Seconds after which the process hangs; None where runs by number may take as long as they take."""
-        return None if self.at_most_s is None and self.runs > 1 else self.seconds + _SILENCE_S
 
 
 def measure(request: Request) -> ThroughputRun:

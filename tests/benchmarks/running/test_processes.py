@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import support
 
-from edgetl.benchmarks.running import latency, processes, throughput
+from edgetl.benchmarks.running import processes, throughput
 from edgetl.benchmarks.running.latency import Request
 from edgetl.errors import ModelError
 
-REQUEST = Request("nowhere", "fake-float32", "fake", 1, 1, 0.0, 1.0)
+REQUEST = Request(
+    bundle="nowhere", variant="fake-float32", engine="fake", threads=1, runs=1, seconds=0.0, at_most_s=1.0
+)
 
 
 def program(folder: Path, script: str) -> str:
@@ -38,7 +40,7 @@ def test_an_unforeseen_error_is_quoted(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "_SILENCE_S", 0.2)
+    monkeypatch.setattr("edgetl.benchmarks.running.request._SILENCE_S", 0.2)
     monkeypatch.setattr(sys, "executable", program(tmp_path, "exec sleep 100"))
     with pytest.raises(ModelError, match="fake hangs"):
         processes.latency_of(REQUEST)
@@ -52,7 +54,15 @@ def test_the_timer_has_a_name_when_it_fails(tmp_path: Path, monkeypatch: pytest.
 
 def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path: Path) -> None:
     bundle = support.write_fake_bundle(tmp_path / "b.edgetl", delay_s=0.02)
-    request = throughput.Request(str(bundle), "fake-float32", "fake", 2, 9, 0.0, None)
+    request = throughput.Request(
+        bundle=str(bundle),
+        variant="fake-float32",
+        engine="fake",
+        workers=2,
+        runs=9,
+        seconds=0.0,
+        at_most_s=None,
+    )
     run = processes.throughput_of(request)
     assert len(run.turns_s) == 5  # nine pictures, rounded up to whole turns of two
     # Two workers that sleep at the same time: a turn takes one delay, not two.
@@ -63,7 +73,15 @@ def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path:
 def test_the_error_of_a_throughput_is_the_workers_sentence(tmp_path: Path) -> None:
     bundle = support.write_fake_bundle(tmp_path / "b.edgetl")
     (bundle / "golden" / "1.jpg").write_bytes(b"?")
-    request = throughput.Request(str(bundle), "fake-float32", "fake", 2, 9, 0.0, None)
+    request = throughput.Request(
+        bundle=str(bundle),
+        variant="fake-float32",
+        engine="fake",
+        workers=2,
+        runs=9,
+        seconds=0.0,
+        at_most_s=None,
+    )
     with pytest.raises(ModelError, match=r"golden/1\.jpg has 1 bytes and the manifest says"):
         processes.throughput_of(request)
 

@@ -32,7 +32,16 @@ worker.main()
 
 def answer(bundle: Path, *, code: str = NOISY, **changes: Any) -> tuple[dict[str, Any], str]:
     """What the worker answers, and what stands on its stderr."""
-    request = Request(str(bundle), "fake-float32", "fake", 1, 5, 0.0, None, **changes)
+    request = Request(
+        bundle=str(bundle),
+        variant="fake-float32",
+        engine="fake",
+        threads=1,
+        runs=5,
+        seconds=0.0,
+        at_most_s=None,
+        **changes,
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code],
         input=json.dumps({"task": "latency", "request": asdict(request)}),
