@@ -39,6 +39,8 @@ types: $(INSTALLED) ## mypy, strict
 	@rm -rf build
 	@$(PIP) install --quiet --no-deps --no-build-isolation --target build/types .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p edgetl
+	cd build/types && MYPYPATH=../../benchmarks/peers:../../tests ../../$(BIN)/mypy --explicit-package-bases --follow-imports silent \
+	  --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache ../../benchmarks/peers
 
 format: $(INSTALLED) ## put the code into its one format
 	$(BIN)/ruff check --fix .

@@ -155,7 +155,7 @@ def compare(row: Row, here: Answers, there: Answers, names: Sequence[str]) -> tu
     moved = float(np.abs(probabilities[0] - probabilities[1]).max())
     tops = [side.argmax(axis=1) for side in probabilities]
     agreement = float((tops[0] == tops[1]).mean())
-    for place in np.flatnonzero(tops[0] != tops[1]):
+    for place in np.flatnonzero(tops[0] != tops[1]).tolist():
         here_now, there_now = (np.round(side[place], 4).tolist() for side in probabilities)
         print(f"  {row.engine} {row.variant}: {names[place]} becomes {there_now}, on x86 {here_now}")
     missed = []

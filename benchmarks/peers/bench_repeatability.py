@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import edgetl
 from edgetl.benchmarks import confidence, machine, stats
@@ -34,7 +33,7 @@ MOST_APART = 0.03
 FALSE_CLAIMS = 1 / 20
 SAME = "no clear difference"
 
-Runs = list[NDArray[np.float64]]
+Runs = list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def draw(random: np.random.Generator, noise: Noise, processes: int, ratio: float
         steps = random.normal(size=250)
         runs = lfilter([np.sqrt(1 - noise.memory**2)], [1, -noise.memory], steps)[50:]
         interrupted = random.exponential(0.2, 200) * (random.random(200) < 0.03)
-        groups.append(ratio * np.exp(session + level + noise.within * runs) + interrupted)
+        groups.append((ratio * np.exp(session + level + noise.within * runs) + interrupted).tolist())
     return groups
 
 
@@ -89,7 +88,9 @@ def percentiles(first: Runs, second: Runs) -> bool:
     ratios = []
     for _ in range(200):
         medians = (
-            np.median(np.concatenate([group[index] for index in random.integers(0, len(group), len(group))]))
+            np.median(
+                np.concatenate([group[index] for index in random.integers(len(group), size=len(group))])
+            )
             for group in (first, second)
         )
         ratios.append(np.divide(*medians))
@@ -140,14 +141,14 @@ def simulate(pairs: int) -> None:
             continue  # one benchmark cannot know of it
         everything = np.concatenate(draw(random, noise, 3000))
         for processes in (3, 4, 5):
-            drawn = [[group.tolist() for group in draw(random, noise, processes)] for _ in range(pairs)]
-            medians = [stats.median_interval(groups) for groups in drawn]
-            tails = [stats.percentile_interval(groups, 0.95) for groups in drawn]
-            cells = []
+            alone = [draw(random, noise, processes) for _ in range(pairs)]
+            medians = [stats.median_interval(groups) for groups in alone]
+            tails = [stats.percentile_interval(groups, 0.95) for groups in alone]
+            covers = []
             for truth, found in ((np.median(everything), medians), (np.quantile(everything, 0.95), tails)):
                 held = [each is not None and each.low <= truth <= each.high for each in found]
-                cells.append(f"{100 * np.mean(held):.1f} %")
-            print(f"| {name} | {processes} | {' | '.join(cells)} |", flush=True)
+                covers.append(f"{100 * sum(held) / pairs:.1f} %")
+            print(f"| {name} | {processes} | {' | '.join(covers)} |", flush=True)
 
 
 def measure(bundle: Path | None, pairs: int, duration_s: float, rounds: int) -> bool:
@@ -183,7 +184,7 @@ def measure(bundle: Path | None, pairs: int, duration_s: float, rounds: int) -> 
 
 def report(name: str, pairs: Sequence[Pair], truth: str, *, same: bool) -> bool:
     """Print the row of one kind; whether it is as it must be."""
-    verdicts = Counter(pair.verdict for pair in pairs)
+    verdicts: Counter[str | None] = Counter(pair.verdict for pair in pairs)
     ratios = [median_s(pair.b) / median_s(pair.a) for pair in pairs]
     cells = [verdicts[verdict] for verdict in ("faster", "slower", SAME, None)]
     spread = f"{min(ratios):.4f} – {max(ratios):.4f}"

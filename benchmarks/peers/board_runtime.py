@@ -230,7 +230,7 @@ def odd_pictures(photo: Path, folder: Path) -> dict[str, Path]:
     sixteen = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     turned, tag = Image.Exif(), 0x0112
     turned[tag] = 6  # to be turned a quarter clockwise when shown
-    made = {
+    made: dict[str, tuple[Image.Image, str, dict[str, Any]]] = {
         "grey": (image.convert("L"), "grey.jpg", {}),
         "CMYK": (image.convert("CMYK"), "cmyk.jpg", {}),
         "palette": (image.quantize(256), "palette.png", {}),
@@ -320,7 +320,8 @@ def many(path: Path) -> list[str]:
                 return [result.label for result in model.classify_many(photos)]
 
             same = loop() == together()
-            plain, overlapped = [], []
+            plain: list[float] = []
+            overlapped: list[float] = []
             for _ in range(5):
                 for call, seconds in ((loop, plain), (together, overlapped)):
                     start = time.perf_counter()

@@ -11,10 +11,11 @@ float variant disagrees with its model, or when one moves a probability by more 
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import edgetl
 from edgetl.benchmarks import machine
-from edgetl.cli.output import ConsoleProgress
+from edgetl.cli.bars import ConsoleProgress
 from edgetl.converters.formats import FORMATS
 from edgetl.demo import solar_csv
 from edgetl.manifest import Variant
@@ -49,7 +50,7 @@ def main() -> int:
         (room / "solar.csv").write_text(solar_csv(), encoding="utf-8")
         data = {"hymenoptera": SHARED / "data" / "hymenoptera", "solar": room / "solar.csv"}
         mobilenet = SHARED / "weights" / "mobilenet_v2_1.0_160_no_top.weights.h5"
-        networks = {
+        networks: dict[str, dict[str, Any]] = {
             "efficientnet_lite0": {},
             "mobilenet_v2": {"weights": str(mobilenet), "size": 160},
         }

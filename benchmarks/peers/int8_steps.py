@@ -57,7 +57,7 @@ def prepare(run: Run, room: Path) -> NDArray[np.int64]:
     )
     rounding.write(graph, room / "calibration.npy", {"int8": room / "wide.npz"})
     widen = channel_ranges.widen
-    channel_ranges.widen = lambda _model, _pixels: {}
+    channel_ranges.widen = lambda model, pixels: {}  # noqa: ARG005
     rounding.write(graph, room / "calibration.npy", {"int8": room / "narrow.npz"})
     channel_ranges.widen = widen
     return scored.truth

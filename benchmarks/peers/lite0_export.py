@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def save_lite0(file: Path) -> float:
     return backbone.contract().crop_fraction
 
 
-def export(room: Path, data: Path, precisions: str, crop_fraction: float) -> tuple[dict[str, object], float]:
+def export(room: Path, data: Path, precisions: str, crop_fraction: float) -> tuple[Any, float]:
     """Run the command; what it printed as JSON, and its seconds from start to end of the process."""
     out = room / f"{data.stem}.edgetl"
     words = ["export", room / "lite0.keras", "--data", data, "--labels", room / "labels.txt", "--out", out]

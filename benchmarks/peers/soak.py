@@ -20,7 +20,7 @@ from PIL import Image
 
 import edgetl
 from edgetl.benchmarks import machine
-from edgetl.benchmarks.running.worker import resident_bytes
+from edgetl.benchmarks.running import memory
 from edgetl.bundle import Bundle
 from edgetl.runtime import choosing
 
@@ -74,7 +74,7 @@ def soak(path: Path, engine: str, count: int) -> dict[str, object]:
         for number in range(1, count + 1):
             model.classify(pictures[number % len(pictures)])
             if number == FIRST or (number > FIRST and number % max(1, count // SAMPLES) == 0):
-                resident.append(resident_bytes("VmRSS") or 0)
+                resident.append(memory.resident_bytes("VmRSS") or 0)
         last = [model.classify(picture).probabilities.tobytes() for picture in pictures]
     seconds = time.perf_counter() - start
     return {"variant": variant.name, "resident": resident, "seconds": seconds, "same": first == last}

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ from edgetl.benchmarks.remote.devices import bench_devices
 from edgetl.progress import Progress
 
 LIMIT = 0.05
-FIGURES = {"inference": lambda figures: figures["median_s"]["value"], "picture": lambda f: f["total_s"]}
+FIGURES: dict[str, Callable[[Any], float | None]] = {
+    "inference": lambda figures: figures["median_s"]["value"],
+    "picture": lambda figures: figures["total_s"],
+}
 
 
 def main() -> int:

@@ -34,7 +34,7 @@ def set_up(names: Sequence[str]) -> tuple[Path, dict[str, list[Installed]]]:
         # First: what is missing here is known before anything is downloaded.
         counter = folders.kept(folders.cache() / "counter", folders.key_of(*plugin.SOURCES), compile_into)
         wheel = workstation.wheel()
-        pythons = {
+        pythons: dict[str, list[Installed]] = {
             name: [
                 (each.engines, packages.install(place, each.extras, wheel, constrained=each.constrained))
                 for each in installations(name, SUITE)
