@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-arm check types format clean
+.PHONY: help demo test test-slow test-arm check types wheels format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,12 +42,18 @@ types: $(INSTALLED) ## mypy, strict
 	cd build/types && MYPYPATH=../../benchmarks/peers:../../tests ../../$(BIN)/mypy --explicit-package-bases --follow-imports silent \
 	  --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache ../../benchmarks/peers
 
+wheels: $(INSTALLED) ## dist/: edgetl, and edgetl-runtime, the half of it that a board needs
+	@rm -rf build dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(BIN)/python -c 'import pathlib; from edgetl.benchmarks.remote.runtime_wheel import write_wheel; \
+	  print(write_wheel(pathlib.Path("dist")))'
+
 format: $(INSTALLED) ## put the code into its one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove .venv and everything else that make wrote
-	rm -rf .venv build edgetl.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv build dist edgetl.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml setup.cfg constraints.txt

@@ -10,6 +10,8 @@ from types import ModuleType
 
 from edgetl.errors import MissingPackageError
 
+DEVICE = ("litert", "tflite", "lite32", "onnx", "openvino", "camera")
+"""The extras that a device may want; ``edgetl-runtime`` has these, edgetl has more."""
 _INFO = ".dist-info"
 
 
@@ -32,8 +34,18 @@ def load(module: str, *, extra: str, purpose: str) -> ModuleType:
         if error.name is None or error.name.partition(".")[0] != package:
             raise
         raise MissingPackageError(
-            f"{purpose} needs {package}: pip install 'edgetl[{extra}]'", name=package
+            f"{purpose} needs {package}: pip install {requirement(extra)}", name=package
         ) from None
+
+
+def requirement(extra: str) -> str:
+    """An extra as pip is told of it, quoted for a shell: ``'edgetl[litert]'``."""
+    return f"'{distribution() if extra in DEVICE else 'edgetl'}[{extra}]'"
+
+
+def distribution() -> str:
+    """What is installed: ``edgetl``, or ``edgetl-runtime``, a part of its files, which must not meet it."""
+    return "edgetl-runtime" if version("edgetl") is None and version("edgetl-runtime") else "edgetl"
 
 
 def is_installed(module: str) -> bool:

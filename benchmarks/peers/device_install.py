@@ -1,11 +1,13 @@
 """Install edgetl as a board has it, without TensorFlow, and use it there.
 
     .venv/bin/python benchmarks/peers/device_install.py BUNDLE PICTURE [--extras litert,onnx,openvino,tflite]
+        [--package edgetl-runtime]
 
-For each extra: builds the wheel of this checkout, installs it into a fresh virtual environment, prints the
-installed size and the import time, and runs doctor, verify, run and bench. Sizes are with the bytecode that
-pip compiles; "beyond" leaves out numpy, Pillow, and the engine with what it requires itself. The figures are
-of the machine that the table names, not of a board. Ends with 1 when a step fails, 0 otherwise.
+For each extra: builds a wheel of this checkout, edgetl or edgetl-runtime (the half that a board needs),
+installs it into a fresh virtual environment, prints the installed size and the import time, and runs
+doctor, verify, run and bench. Sizes are with the bytecode that pip compiles; "beyond" leaves out numpy,
+Pillow, and the engine with what it requires itself. The figures are of the machine that the table names,
+not of a board. Ends with 1 when a step fails, 0 otherwise.
 """
 
 import argparse
@@ -22,8 +24,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgetl.benchmarks.remote.runtime_wheel import write_wheel
+
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = ("litert", "onnx", "openvino", "tflite")
+PACKAGES = ("edgetl", "edgetl-runtime")
 SOURCES = ("edgetl", "converters", "benchmarks")
 # Nothing of the workstation may come along.
 WORKSTATION = {"keras", "nncf", "onnx", "scikit-learn", "scipy", "tensorflow", "tensorflow-cpu", "torch"}
@@ -55,7 +60,7 @@ STEP_LIMIT_S = 600
 class Device:
     """What was found in the virtual environment of one extra."""
 
-    extra: str
+    name: str
     edgetl_bytes: int = 0
     source_bytes: int = 0
     beyond_bytes: int = 0
@@ -72,6 +77,7 @@ def main() -> int:
     parser.add_argument("bundle", type=Path, help="a folder written by edgetl export")
     parser.add_argument("picture", type=Path, help="a photo to classify")
     parser.add_argument("--extras", default="litert", help=f"of {', '.join(EXTRAS)}; default: litert")
+    parser.add_argument("--package", choices=PACKAGES, default=PACKAGES[0], help="default: edgetl")
     arguments = parser.parse_args()
     extras = arguments.extras.split(",")
     if unknown := set(extras) - set(EXTRAS):
@@ -80,9 +86,10 @@ def main() -> int:
         if not path.exists():
             parser.error(f"{path} is not there")
     with tempfile.TemporaryDirectory(prefix="edgetl-device-") as temporary:
-        wheel = build_wheel(Path(temporary))
+        whole = arguments.package == "edgetl"
+        wheel = build_wheel(Path(temporary)) if whole else write_wheel(Path(temporary))
         devices = [
-            try_device(Path(temporary) / extra, wheel, extra, arguments.bundle, arguments.picture)
+            try_device(Path(temporary) / extra, wheel, f"{arguments.package}[{extra}]", arguments)
             for extra in extras
         ]
     print_table(devices)
@@ -102,14 +109,15 @@ def build_wheel(temporary: Path) -> Path:
     return wheel
 
 
-def try_device(place: Path, wheel: Path, extra: str, bundle: Path, picture: Path) -> Device:
+def try_device(place: Path, wheel: Path, name: str, given: argparse.Namespace) -> Device:
     """Install one extra and go through the steps of a board."""
-    device = Device(extra)
+    device = Device(name)
+    extra = place.name
     venv = place / "venv"
     # Without pip: what then lies in site-packages is edgetl and what it needs, and nothing else.
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     python = venv / "bin" / "python"
-    pip("--python", str(python), "install", f"edgetl[{extra}] @ {wheel.as_uri()}")
+    pip("--python", str(python), "install", f"{name} @ {wheel.as_uri()}")
 
     (packages,) = venv.glob("lib/python*/site-packages")
     device.edgetl_bytes = size_bytes(packages / "edgetl")
@@ -120,21 +128,21 @@ def try_device(place: Path, wheel: Path, extra: str, bundle: Path, picture: Path
     lines = subprocess.check_output([str(python), "-c", listing], text=True).splitlines()
     device.distributions = {name.lower(): version for name, version in map(str.split, lines)}
     if found := WORKSTATION & set(device.distributions):
-        device.failures.append(f"{extra} brings {', '.join(sorted(found))}")
+        device.failures.append(f"{name} brings {', '.join(sorted(found))}")
     for code in IMPORTS:
         device.import_s[code] = import_time_s(python, code)
 
     # Copied, as to a board: bench leaves its report beside the bundle.
-    copied = str(shutil.copytree(bundle, place / bundle.resolve().name))
+    copied = str(shutil.copytree(given.bundle, place / given.bundle.resolve().name))
     steps = {
         "doctor": [],
         "verify": [copied],
-        "run": [copied, str(picture.resolve())],
+        "run": [copied, str(given.picture.resolve())],
         "bench": [copied],
     }
     environment = {**os.environ, "EDGETL_CACHE": str(place / "cache"), "NO_COLOR": "1"}
     for step, words in steps.items():
-        print(f"\n$ {shlex.join(['edgetl', step, *words])}    # edgetl[{extra}]", flush=True)
+        print(f"\n$ {shlex.join(['edgetl', step, *words])}    # {name}", flush=True)
         begin = time.perf_counter()
         command = [str(venv / "bin" / "edgetl"), step, *words]
         try:
@@ -151,7 +159,7 @@ def try_device(place: Path, wheel: Path, extra: str, bundle: Path, picture: Path
             fate = f"did not end within {STEP_LIMIT_S} s"
         device.step_s[step] = time.perf_counter() - begin
         if fate:
-            device.failures.append(f"edgetl[{extra}]: edgetl {step} {fate}")
+            device.failures.append(f"{name}: edgetl {step} {fate}")
     return device
 
 
@@ -179,7 +187,7 @@ def import_time_s(python: Path, code: str) -> float:
 
 def print_table(devices: Sequence[Device]) -> None:
     """Print one column an extra, and below it what failed."""
-    rows = [("", *(f"edgetl[{device.extra}]" for device in devices))]
+    rows = [("", *(device.name for device in devices))]
     rows.append(("installed, MB", *(f"{device.all_bytes / 1e6:.1f}" for device in devices)))
     rows.append(("  edgetl itself, MB", *(f"{device.edgetl_bytes / 1e6:.2f}" for device in devices)))
     rows.append(
@@ -198,7 +206,7 @@ def print_table(devices: Sequence[Device]) -> None:
     print(f"\nmeasured on {platform.machine()}, {os.cpu_count()} cores, {platform.system()}, ", end="")
     print(f"Python {platform.python_version()}; import times are medians of {IMPORT_RUNS} processes")
     for name, *cells in rows:
-        print(f"{name:<34}" + "".join(f"{cell:>18}" for cell in cells))
+        print(f"{name:<34}" + "".join(f"{cell:>25}" for cell in cells))
     failures = [failure for device in devices for failure in device.failures]
     print("\n".join(f"FAILED  {failure}" for failure in failures) or "every step passed, without TensorFlow")
 

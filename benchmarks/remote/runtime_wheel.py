@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import edgetl
+from edgetl.extras import DEVICE
+from edgetl.files import write_bytes
 
 NAME = "edgetl_runtime"
 WORKSTATION = (
@@ -23,8 +25,6 @@ WORKSTATION = (
     "edgetl.cli.export",
 )
 """What a board has no use for; so is every module that cannot be imported without one of these."""
-EXTRAS = ("litert", "tflite", "lite32", "onnx", "openvino", "camera")
-"""The extras of edgetl that a device may want."""
 _PACKAGES = ("edgetl", "edgetl.benchmarks")
 _LEFT_OUT = ("README.md",)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say; with it the same files are the same bytes
@@ -77,6 +77,14 @@ def runtime_wheel() -> tuple[str, bytes]:
     return f"{NAME}-{edgetl.__version__}-py3-none-any.whl", buffer.getvalue()
 
 
+def write_wheel(folder: Path) -> Path:
+    """Put the wheel into a folder, which is made where it is missing; the way to the wheel."""
+    name, data = runtime_wheel()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / name, data)
+    return folder / name
+
+
 def _modules(package: str) -> Iterator[tuple[str, Path]]:
     spec = importlib.util.find_spec(package)
     assert spec is not None
@@ -123,10 +131,10 @@ def _metadata() -> str:
     lines = ["Metadata-Version: 2.4", f"Name: {NAME.replace('_', '-')}", f"Version: {edgetl.__version__}"]
     lines += ["Summary: The part of edgetl that runs, verifies and measures models on a board."]
     lines += [f"{key}: {whole[key]}" for key in ("License-Expression", "Requires-Python") if whole[key]]
-    lines += ["License-File: LICENSE", *(f"Provides-Extra: {extra}" for extra in EXTRAS)]
+    lines += ["License-File: LICENSE", *(f"Provides-Extra: {extra}" for extra in DEVICE)]
     for requirement in importlib.metadata.requires("edgetl") or ():
         extra = re.search(r"extra == ['\"]([^'\"]+)['\"]", requirement)
-        if extra is None or extra[1] in EXTRAS:
+        if extra is None or extra[1] in DEVICE:
             lines.append(f"Requires-Dist: {requirement}")
     return "\n".join(lines) + "\n"
 

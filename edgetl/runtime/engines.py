@@ -87,7 +87,9 @@ def able(format_name: str, engine: str | None = None) -> list[EngineRow]:
             raise UsageError(f"engine {engine!r} does not run {format_name} models: choose {names}")
         return [row]
     if not rows:
-        raise UsageError(f"no engine runs {format_name} models: pip install --upgrade edgetl")
+        raise UsageError(
+            f"no engine runs {format_name} models: pip install --upgrade {extras.distribution()}"
+        )
     return rows
 
 
@@ -103,8 +105,10 @@ def for_format(format_name: str, engine: str | None = None) -> EngineRow:
         if row.installed:
             return row
     first = rows[0]
+    assert first.extra is not None  # the fake engine has none, and is always installed
     raise MissingPackageError(
-        f"running {format_name} models needs {first.distribution}: pip install 'edgetl[{first.extra}]'"
+        f"running {format_name} models needs {first.distribution}: "
+        f"pip install {extras.requirement(first.extra)}"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgetl import extras
 from edgetl.runtime import fixes
 from edgetl.runtime.fixes import typed_here
 
@@ -30,6 +31,13 @@ def place(
 def test_in_an_active_environment_pip_is_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     place(monkeypatch, python="/home/pi/env/bin/python3", environment=True, pip="/home/pi/env/bin/pip")
     assert typed_here(LINE) == LINE
+
+
+def test_what_only_a_board_has_is_not_joined_by_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    place(monkeypatch, python="/home/pi/env/bin/python3", environment=True, pip="/home/pi/env/bin/pip")
+    monkeypatch.setattr(extras, "version", {"edgetl-runtime": "1.0"}.get)
+    assert typed_here(LINE) == "pip install 'edgetl-runtime[litert]'"
+    assert extras.requirement("train") == "'edgetl[train]'"
 
 
 @pytest.mark.parametrize("pip", [None, "/usr/bin/pip"])

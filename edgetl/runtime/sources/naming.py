@@ -33,7 +33,7 @@ def request_for(text: str, width: int, height: int, *, paced: bool) -> Request |
         return None
     kind, where, name = found
     if kind in ("device", "rtsp", "video") and not extras.is_installed("cv2"):
-        raise MissingPackageError(f"{name} needs OpenCV: pip install 'edgetl[camera]'")
+        raise MissingPackageError(f"{name} needs OpenCV: pip install {extras.requirement('camera')}")
     return Request(kind, name, where, width, height, paced)
 
 

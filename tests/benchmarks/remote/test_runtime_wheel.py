@@ -3,7 +3,6 @@
 import base64
 import csv
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -36,8 +35,8 @@ COLOURS = ("red", "green", "blue")
 
 
 @pytest.fixture(scope="module")
-def wheel() -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(wheels.runtime_wheel()[1]))
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    return zipfile.ZipFile(wheels.write_wheel(tmp_path_factory.mktemp("wheel") / "dist"))
 
 
 @pytest.fixture
@@ -109,15 +108,12 @@ def test_it_requires_what_the_device_package_requires(wheel: zipfile.ZipFile) ->
 @pytest.mark.slow
 @pytest.mark.device
 def test_the_commands_of_a_device_work_from_it_alone(tmp_path: Path, colour_bundle: Path) -> None:
-    name, data = wheels.runtime_wheel()
-    (tmp_path / name).write_bytes(data)
+    wheel = wheels.write_wheel(tmp_path)
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     python = venv / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
-    subprocess.run(
-        [*pip, "install", f"edgetl-runtime[litert] @ {(tmp_path / name).as_uri()}"], check=True, timeout=300
-    )
+    subprocess.run([*pip, "install", f"edgetl-runtime[litert] @ {wheel.as_uri()}"], check=True, timeout=300)
     (tmp_path / "photo.png").write_bytes(support.encoded(support.scene(), "PNG"))
 
     def edgetl(*words: str) -> str:

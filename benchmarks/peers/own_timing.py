@@ -1,0 +1,161 @@
+"""What edgetl bench says of an inference beside what the engines' own timing says of it.
+
+    python benchmarks/peers/own_timing.py BUNDLE [--threads 1] [--seconds 5] [--turns 4]
+
+- OpenVINO's ``benchmark_app``, one request at a time (``-api sync -nireq 1``), its median latency;
+- ONNX Runtime's profiler: the median over runs of what its kernels take together (a whole run also holds the
+  writing of the profile, a sixth of it here);
+- LiteRT's ``litert-benchmark``, its median; it goes through LiteRT's newer interface, CompiledModel.
+
+Each takes turns with ``edgetl bench`` of the same variant and threads, in processes of their own; the medians
+of the turns are compared. Exits 1 when one differs by more than 5 %.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import edgetl
+from edgetl.benchmarks import machine
+from edgetl.bundle import Bundle
+
+LIMIT = 0.05
+BIN = Path(sys.executable).parent
+PROFILE = "--profile"
+"""The script calls itself with it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One variant and how to time it."""
+
+    model: Path
+    """The model file, or OpenVINO's ``.xml``."""
+    threads: int
+    runs: int
+    seconds: float
+    folder: Path
+    """For what the tools write."""
+
+
+def main() -> int:
+    """Print a row for each variant; 1 when one differs too much."""
+    parser = argparse.ArgumentParser(description="edgetl bench beside the engines' own timing.")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of inference in each turn; default: 5")
+    parser.add_argument("--turns", type=int, default=4)
+    given = parser.parse_args()
+    bundle = Bundle.open(given.bundle)
+    print(f"measured on {machine.describe().label}; threads: {given.threads}, {given.turns} turns\n")
+    print("| variant | edgetl bench | the engine's own | told by | ratio | turns |")
+    print("| --- | ---: | ---: | --- | ---: | --- |")
+    missed = 0
+    for variant in bundle.manifest.variants:
+        tool, theirs_of = TOOLS[variant.format]
+        ours, theirs = [], []
+        for _ in range(given.turns):
+            told = edgetl.bench(
+                given.bundle, variants=[variant.name], threads=[given.threads], duration_s=given.seconds
+            )
+            runs = [second for process in told.results[0].processes for second in process.inference_s]
+            ours.append(statistics.median(runs))
+            with tempfile.TemporaryDirectory(prefix="edgetl-peers-") as folder:
+                model = bundle.path / variant.files[0].path
+                task = Task(model, given.threads, len(runs), given.seconds, Path(folder))
+                theirs.append(theirs_of(task))
+        a, b = statistics.median(ours), statistics.median(theirs)
+        turns = ", ".join(f"{x / y:.3f}" for x, y in zip(ours, theirs, strict=True))
+        print(
+            f"| {variant.name} | {1e3 * a:.3f} ms | {1e3 * b:.3f} ms | {tool} | {a / b:.3f} | {turns} |",
+            flush=True,
+        )
+        missed += abs(a / b - 1) > LIMIT
+    print(f"\n{missed} differ by more than {LIMIT:.0%}" if missed else f"\nall within {LIMIT:.0%}")
+    return 1 if missed else 0
+
+
+def output_of(command: list[str], folder: Path) -> str:
+    """What a tool prints; ends the script with it when it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def benchmark_app(task: Task) -> float:
+    """OpenVINO's median latency, seconds."""
+    options = ["-d", "CPU", "-api", "sync", "-hint", "none", "-nireq", "1", "-nstreams", "1"]
+    command = [str(BIN / "benchmark_app"), "-m", str(task.model), *options]
+    command += ["-nthreads", str(task.threads), "-t", f"{task.seconds:.0f}"]
+    printed = output_of(command, task.folder)
+    found = re.search(r"Median:\s+([\d.]+) ms", printed)
+    if found is None:
+        sys.exit(f"benchmark_app tells no median:\n{printed[-2000:]}")
+    return float(found[1]) / 1e3
+
+
+def onnxruntime_profiler(task: Task) -> float:
+    """The median of what the kernels of a run take together, seconds."""
+    words = [PROFILE, str(task.model), str(task.threads), str(task.runs), str(task.folder / "profile")]
+    written = output_of([sys.executable, __file__, *words], task.folder).strip().splitlines()[-1]
+    events = json.loads(Path(written).read_text(encoding="utf-8"))
+    runs = [event for event in events if event["name"] == "model_run"][-task.runs :]
+    kernels = [event for event in events if event["name"].endswith("_kernel_time")]
+    starts = [event["ts"] for event in kernels]
+    totals = []
+    for run in runs:
+        first, last = np.searchsorted(starts, [run["ts"], run["ts"] + run["dur"]])
+        totals.append(sum(event["dur"] for event in kernels[first:last]) / 1e6)
+    return float(statistics.median(totals))
+
+
+def profile() -> int:
+    """In a process of its own: run a model under ONNX Runtime's profiler and print where it wrote."""
+    import onnxruntime
+
+    model, threads, runs, prefix = sys.argv[2:]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(threads)
+    options.enable_profiling, options.profile_file_prefix = True, prefix
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    shape = [1, *given.shape[1:]]
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    until = time.perf_counter() + 1  # to warm up
+    while time.perf_counter() < until:
+        session.run(None, {given.name: pixels})
+    for _ in range(int(runs)):
+        session.run(None, {given.name: pixels})
+    print(session.end_profiling())
+    return 0
+
+
+def litert_benchmark(task: Task) -> float:
+    """LiteRT's median, seconds."""
+    result = task.folder / "result.json"
+    command = [str(BIN / "litert-benchmark"), "--model", str(task.model), "--num_threads", str(task.threads)]
+    command += ["--num_runs", str(task.runs), "--warmup_runs", "50", "--result_json", str(result)]
+    output_of(command, task.folder)
+    return float(json.loads(result.read_text(encoding="utf-8"))["latency"]["median_ms"]) / 1e3
+
+
+TOOLS: dict[str, tuple[str, Callable[[Task], float]]] = {
+    "tflite": ("litert-benchmark", litert_benchmark),
+    "onnx": ("ONNX Runtime's profiler", onnxruntime_profiler),
+    "openvino": ("benchmark_app", benchmark_app),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(profile() if sys.argv[1:2] == [PROFILE] else main())
