@@ -14,8 +14,8 @@ drifts for all. Printed for each:
 - ready: from before the import of its library to the first answer; memory: resident in the end.
 
 Exits 1 when edgetl's array takes more than 5 % longer than a peer's on the same file, or its picture longer
-than a peer's, or when the bare engine answers otherwise. MediaPipe chooses its threads itself, on the same one
-core.
+than a peer's, or when the bare engine answers otherwise. MediaPipe chooses its threads itself, on the one
+core that all have.
 """
 
 import argparse
