@@ -73,7 +73,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
                 raise value
             raise ConversionError(f"{doing} failed: {value}; add --debug to see everything it printed")
         raise ConversionError(
-            f"{doing} failed: {_last_words(code, log)}; add --debug to see everything it printed"
+            f"{doing} failed: {last_words(code, log.read_bytes())}; add --debug to see everything it printed"
         )
 
 
@@ -96,13 +96,12 @@ def command(target: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", code, "\n".join(map(str, sys.path)), *arguments]
 
 
-def _last_words(code: int, log: Path) -> str:
+def last_words(code: int, printed: bytes) -> str:
+    """Why a process gave no answer: its signal, else the last line it printed, else its exit code."""
     if code < 0:
-        fate = f"its process was ended by {signal.Signals(-code).name}"
-        if -code == signal.SIGKILL:
-            fate += " (often: out of memory)"
-        return fate
-    lines = [line for line in log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
+        return f"its process was ended by {signal.Signals(-code).name}{hint}"
+    lines = [line for line in printed.decode("utf-8", "replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else f"its process ended with code {code}"
 
 

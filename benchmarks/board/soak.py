@@ -3,14 +3,13 @@
 import contextlib
 import json
 import math
-import signal
 import subprocess
 import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edgetl import debug, isolated
 from edgetl.benchmarks.board.power import Meter
@@ -124,9 +123,9 @@ def _told(request: SoakRequest) -> Generator[dict[str, Any], None, None]:
             finally:
                 process.kill()
         if process.returncode:
-            raise ModelError(
-                f"{request.engine} took its process down: {_last_words(process.returncode, log)}"
-            )
+            log.seek(0)
+            fate = isolated.last_words(process.returncode, log.read())
+            raise ModelError(f"{request.engine} failed: {fate}")
 
 
 def _lines(process: "subprocess.Popen[bytes]", silence_s: float) -> Iterator[bytes]:
@@ -150,11 +149,3 @@ def _lines(process: "subprocess.Popen[bytes]", silence_s: float) -> Iterator[byt
         if not line:
             return
         yield line
-
-
-def _last_words(code: int, log: IO[bytes]) -> str:
-    if code < 0:
-        return f"it was ended by {signal.Signals(-code).name}"
-    log.seek(0)
-    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"it ended with code {code}"

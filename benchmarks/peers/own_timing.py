@@ -98,6 +98,7 @@ def benchmark_app(task: Task) -> float:
     options = ["-d", "CPU", "-api", "sync", "-hint", "none", "-nireq", "1", "-nstreams", "1"]
     command = [str(BIN / "benchmark_app"), "-m", str(task.model), *options]
     command += ["-nthreads", str(task.threads), "-t", f"{task.seconds:.0f}"]
+    command += [] if "int8" in task.model.parent.name else ["-infer_precision", "f32"]  # not in bfloat16
     printed = output_of(command, task.folder)
     found = re.search(r"Median:\s+([\d.]+) ms", printed)
     if found is None:

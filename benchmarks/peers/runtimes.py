@@ -281,10 +281,12 @@ def open_onnxruntime(model: Model) -> tuple[FromArray, FromFile]:
 
 
 def open_openvino(model: Model) -> tuple[FromArray, FromFile]:
-    """OpenVINO compiled for latency with one thread."""
+    """OpenVINO compiled for latency with one thread; float models not in bfloat16."""
     import openvino
 
-    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1}
+    if "int8" not in model.variant:
+        options["INFERENCE_PRECISION_HINT"] = "f32"
     request = openvino.Core().compile_model(model.place, "CPU", options).create_infer_request()
 
     def infer(pixels: Pixels) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 from edgetl import extras
 from edgetl.benchmarks.profile.request import WARM_UP, ProfileRequest
 from edgetl.benchmarks.profile.results import Operator
-from edgetl.runtime.openvino import no_telemetry
+from edgetl.runtime.openvino import no_telemetry, settings
 
 _HEAVY = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")
 _LAYOUT = ("Reorder", "Transpose", "Reshape")
@@ -22,14 +22,8 @@ def operators(request: ProfileRequest) -> list[Operator]:
     parts = {name.rpartition(".")[2]: content for name, content in request.files.items()}
     core = openvino.Core()
     weights = openvino.Tensor(np.frombuffer(parts["bin"], dtype=np.uint8), shared_memory=False)
-    settings = {
-        "INFERENCE_NUM_THREADS": request.threads,
-        "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False,
-        "PERF_COUNT": True,
-        **({} if b'type="FakeQuantize"' in parts["xml"] else {"INFERENCE_PRECISION_HINT": "f32"}),
-    }
-    compiled = core.compile_model(core.read_model(parts["xml"], weights), "CPU", settings)
+    counting = {**settings(parts["xml"], request.threads), "PERF_COUNT": True}
+    compiled = core.compile_model(core.read_model(parts["xml"], weights), "CPU", counting)
     asked = compiled.create_infer_request()
     runs = []
     for _ in range(WARM_UP + request.runs):

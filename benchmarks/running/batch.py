@@ -13,7 +13,7 @@ import numpy as np
 from edgetl.errors import ModelError
 from edgetl.runtime.base import Images, Outputs
 from edgetl.runtime.engines import EngineRow
-from edgetl.runtime.openvino import no_telemetry
+from edgetl.runtime.openvino import no_telemetry, settings
 
 _FIXED = {
     "onnxruntime": "the file's input is fixed to one picture, which ONNX Runtime does not change",
@@ -114,15 +114,8 @@ def _openvino(
     weights = openvino.Tensor(np.frombuffer(parts["bin"], dtype=np.uint8), shared_memory=False)
     model = core.read_model(parts["xml"], weights)
     model.reshape([count, *list(model.inputs[0].shape)[1:]])
-    # As runtime.openvino sets them, and for its reasons.
-    settings: dict[str, Any] = {
-        "INFERENCE_NUM_THREADS": num_threads,
-        "PERFORMANCE_HINT": "LATENCY",
-        "ENABLE_CPU_PINNING": False,
-    }
-    if b'type="FakeQuantize"' not in parts["xml"]:
-        settings["INFERENCE_PRECISION_HINT"] = "f32"
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    compiled = core.compile_model(model, "CPU", settings(parts["xml"], num_threads))
+    request = compiled.create_infer_request()
 
     def run(images: Images) -> Outputs:
         return tuple(request.infer({0: images}, share_inputs=True).to_tuple())

@@ -1,14 +1,13 @@
 """The parent's side of ``worker``: start a process for a task, and read its answer or its last words."""
 
 import json
-import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from edgetl import debug
+from edgetl import debug, isolated
 from edgetl.benchmarks.running import latency, throughput, timer
 from edgetl.benchmarks.running.raw import ProcessRun, Stages, ThroughputRun
 from edgetl.benchmarks.running.timer import Timer
@@ -65,8 +64,9 @@ def _ask(task: str, request: Request) -> dict[str, Any]:
         try:
             reply: dict[str, Any] = json.loads(answer)
         except ValueError:
-            fate = _last_words(process.returncode, log)
-            raise ModelError(f"{request.what} took its process down: {fate}") from None
+            log.seek(0)
+            fate = isolated.last_words(process.returncode, log.read())
+            raise ModelError(f"{request.what} failed: {fate}") from None
     if "error" in reply:
         raise ModelError(reply["error"])
     measured: dict[str, Any] = reply["measured"]
@@ -75,12 +75,3 @@ def _ask(task: str, request: Request) -> dict[str, Any]:
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
-
-
-def _last_words(code: int, log: IO[bytes]) -> str:
-    if code < 0:
-        hint = " (often: out of memory)" if -code == signal.SIGKILL else ""
-        return f"it was ended by {signal.Signals(-code).name}{hint}"
-    log.seek(0)
-    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else f"it ended with code {code}"

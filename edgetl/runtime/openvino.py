@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from types import ModuleType
-from typing import cast, final
+from typing import Any, cast, final
 
 import numpy as np
 
@@ -30,17 +30,8 @@ class OpenVinoEngine(AbstractEngine):
         # A copy that OpenVINO owns: with shared memory the model would outlive its weights.
         weights = openvino.Tensor(np.frombuffer(parts["bin"], dtype=np.uint8), shared_memory=False)
         model = core.read_model(parts["xml"], weights)
-        # Some CPUs silently compute float models in bfloat16 otherwise; int8 layers are unaffected.
-        precision = {} if _is_quantized(parts["xml"]) else {"INFERENCE_PRECISION_HINT": "f32"}
-        settings = {
-            "INFERENCE_NUM_THREADS": self.num_threads,
-            "PERFORMANCE_HINT": "LATENCY",
-            # Pinned, the threads of two models in one process share a core while the other idles.
-            "ENABLE_CPU_PINNING": False,
-            **precision,
-        }
         with signal_stack_kept():
-            self._compiled = core.compile_model(model, "CPU", settings)
+            self._compiled = core.compile_model(model, "CPU", settings(parts["xml"], self.num_threads))
         source = self._compiled.inputs[0]
         if source.partial_shape.is_dynamic:
             raise ModelError(
@@ -62,15 +53,23 @@ class OpenVinoEngine(AbstractEngine):
             del self._request, self._compiled
 
 
+def settings(xml: bytes, num_threads: int) -> dict[str, Any]:
+    """What a model is compiled with: its ``.xml`` tells whether it is quantized."""
+    # Some CPUs silently compute float models in bfloat16 otherwise. For float models alone: on cores with
+    # dot-product instructions it makes int8 layers 90 times slower (counted on an emulated Cortex-A76).
+    precision = {} if b'type="FakeQuantize"' in xml else {"INFERENCE_PRECISION_HINT": "f32"}
+    return {
+        "INFERENCE_NUM_THREADS": num_threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        # Pinned, the threads of two models in one process share a core while the other idles.
+        "ENABLE_CPU_PINNING": False,
+        **precision,
+    }
+
+
 def no_telemetry() -> None:
     """Keep OpenVINO from calling home: on import, its tools send their usage to Google Analytics.
 
     OpenVINO then takes a stub of its own, which sends nothing.
     """
     sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))  # None: "cannot be imported"
-
-
-def _is_quantized(xml: bytes) -> bool:
-    # On cores with dot-product instructions the f32 hint makes int8 layers 90 times slower
-    # (instruction counts on an emulated Cortex-A76), so it is for float models alone.
-    return b'type="FakeQuantize"' in xml

@@ -80,14 +80,14 @@ def test_a_process_that_dies_is_told_and_its_windows_are_kept(
     monkeypatch.setattr("edgetl.isolated.command", lambda *_: [sys.executable, "-c", code])
     found = soak(bundle, minutes=1)
     assert len(found.windows) == 1
-    assert found.ended == "fake took its process down: it was ended by SIGABRT"
+    assert found.ended == "fake failed: its process was ended by SIGABRT"
 
 
 def test_a_process_that_dies_before_its_first_window_is_an_error(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgetl.isolated.command", lambda *_: [sys.executable, "-c", "1 / 0"])
-    with pytest.raises(ModelError, match="took its process down: ZeroDivisionError"):
+    with pytest.raises(ModelError, match="failed: ZeroDivisionError"):
         soak(bundle, minutes=1)
 
 

@@ -29,13 +29,13 @@ def program(folder: Path, script: str) -> str:
 
 def test_a_crash_is_named_by_its_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program(tmp_path, "kill -SEGV $$"))
-    with pytest.raises(ModelError, match="fake took its process down: it was ended by SIGSEGV"):
+    with pytest.raises(ModelError, match="fake failed: its process was ended by SIGSEGV"):
         processes.latency_of(REQUEST)
 
 
 def test_an_unforeseen_error_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program(tmp_path, "echo 'MemoryError: 4 GB' >&2; exit 1"))
-    with pytest.raises(ModelError, match="took its process down: MemoryError: 4 GB"):
+    with pytest.raises(ModelError, match="failed: MemoryError: 4 GB"):
         processes.latency_of(REQUEST)
 
 
@@ -48,7 +48,7 @@ def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_timer_has_a_name_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program(tmp_path, "exit 3"))
-    with pytest.raises(ModelError, match=r"the timer's own measurement took its process down: .* code 3"):
+    with pytest.raises(ModelError, match=r"the timer's own measurement failed: .* code 3"):
         processes.timer_overhead(None)
 
 
