@@ -44,6 +44,7 @@ def facts_of(report: BenchReport) -> list[tuple[str, str | None]]:
         ("Governor", machine.governor or UNKNOWN),
         ("Temperature", _temperature(report.states) or UNKNOWN),
         ("Throttled", _throttled(report.states)),
+        ("Waited to cool", _cooling(report)),
         ("Kept on cores", None if cores is None else ", ".join(map(str, cores))),
         ("Power told by", report.platform.power),
         ("Sampling its state", _sampling(report)),
@@ -58,6 +59,16 @@ def facts_of(report: BenchReport) -> list[tuple[str, str | None]]:
 def _temperature(states: Sequence[State]) -> str | None:
     first, last = states[0].temperature_c, states[-1].temperature_c
     return None if first is None or last is None else f"{first:.0f} °C before, {last:.0f} °C after"
+
+
+def _cooling(report: BenchReport) -> str | None:
+    """What ``--wait-cool`` came to; None when nobody asked for it."""
+    waited = report.platform.cooling
+    if waited is None:
+        return None
+    degrees = [f"{value:.0f} °C" for value in (waited.first_c, waited.last_c) if value is not None]
+    told = f"{waited.waited_s:.0f} s{': ' if degrees else ''}{' to '.join(degrees)}"
+    return f"{told}; {waited.reason}" if waited.reason else told
 
 
 def _sampling(report: BenchReport) -> str | None:

@@ -10,7 +10,8 @@ import bench_reports as make
 import numpy as np
 import pytest
 
-from edgetl.reports import page, pages, sections
+from edgetl.benchmarks.board.cooling import Cooling
+from edgetl.reports import board, page, pages, sections
 
 LABELS = ("ants", "bees")
 MATRIX = ((66, 4), (6, 77))
@@ -220,6 +221,18 @@ def test_an_invalid_result_is_marked_at_every_figure_and_is_not_the_fastest() ->
 def test_bench_of_a_pc_is_labelled_as_one() -> None:
     machine = replace(make.PI, is_board=False, kind="AMD EPYC")
     assert "PC: AMD EPYC" in sections.bench(make.report(machine=machine)).html
+
+
+def test_a_machine_that_was_waited_for_says_how_long_and_to_what_end() -> None:
+    report = make.report(make.result())
+    assert "Waited to cool" not in board.board(report).html
+    for cooling, said in (
+        (Cooling(93.0, 71.2, 49.9, 50.0, True, None), "93 s: 71 °C to 50 °C"),
+        (Cooling(600.0, 71.2, 64.0, 50.0, False, "it stays at 64 °C"), "600 s: 71 °C to 64 °C; it stays"),
+        (Cooling(0.0, None, None, 50.0, None, "no thermometer"), "0 s; no thermometer"),
+    ):
+        waited = replace(report, platform=replace(report.platform, cooling=cooling))
+        assert said in board.board(waited).html
 
 
 def test_bench_counts_the_runs_beyond_its_axis() -> None:

@@ -52,9 +52,8 @@ def test_the_timer_has_a_name_when_it_fails(tmp_path: Path, monkeypatch: pytest.
         processes.timer_overhead(None)
 
 
-def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path: Path) -> None:
-    bundle = support.write_fake_bundle(tmp_path / "b.edgetl", delay_s=0.02)
-    request = throughput.Request(
+def two_workers(bundle: Path) -> throughput.Request:
+    return throughput.Request(
         bundle=str(bundle),
         variant="fake-float32",
         engine="fake",
@@ -63,7 +62,11 @@ def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path:
         seconds=0.0,
         at_most_s=None,
     )
-    run = processes.throughput_of(request)
+
+
+def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path: Path) -> None:
+    bundle = support.write_fake_bundle(tmp_path / "b.edgetl", delay_s=0.02)
+    run = processes.throughput_of(two_workers(bundle))
     assert len(run.turns_s) == 5  # nine pictures, rounded up to whole turns of two
     # Two workers that sleep at the same time: a turn takes one delay, not two.
     assert sum(run.turns_s) >= 4 * 0.02
@@ -73,17 +76,8 @@ def test_throughput_is_counted_in_turns_of_one_picture_for_each_worker(tmp_path:
 def test_the_error_of_a_throughput_is_the_workers_sentence(tmp_path: Path) -> None:
     bundle = support.write_fake_bundle(tmp_path / "b.edgetl")
     (bundle / "golden" / "1.jpg").write_bytes(b"?")
-    request = throughput.Request(
-        bundle=str(bundle),
-        variant="fake-float32",
-        engine="fake",
-        workers=2,
-        runs=9,
-        seconds=0.0,
-        at_most_s=None,
-    )
     with pytest.raises(ModelError, match=r"golden/1\.jpg has 1 bytes and the manifest says"):
-        processes.throughput_of(request)
+        processes.throughput_of(two_workers(bundle))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in Linux' /proc")
