@@ -65,6 +65,27 @@ def new_file(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def try_file(path: Path) -> None:
+    """See whether a file could be written, before minutes of work and not after; everything stays as it is.
+
+    Raises:
+        WriteError: the place is read-only, or no place for a file.
+    """
+    with _explained(path):
+        missing = [folder for folder in path.parents if not folder.exists()]  # the deepest first
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            temporary = _temporary(path)
+            temporary.touch()
+            temporary.unlink()
+        finally:
+            for folder in missing:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace ``path`` with ``text`` in UTF-8, atomically."""
     write_bytes(path, text.encode("utf-8"))

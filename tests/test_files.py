@@ -37,6 +37,23 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     assert names(path.parent) == ["note.txt"]
 
 
+def test_trying_a_place_leaves_everything_as_it_is(tmp_path: Path) -> None:
+    files.try_file(tmp_path / "new" / "place" / "page.html")
+    assert names(tmp_path) == []
+    old = tmp_path / "old.html"
+    old.write_text("an hour of measuring")
+    files.try_file(old)
+    assert old.read_text() == "an hour of measuring"
+    assert names(tmp_path) == ["old.html"]
+    for refused, words in (
+        (old / "page.html", "a part of that path is a file"),
+        (tmp_path, "a folder of that"),
+    ):
+        with pytest.raises(WriteError, match=words):
+            files.try_file(refused)
+    assert names(tmp_path) == ["old.html"]
+
+
 def test_json_is_readable_and_holds_no_nan(tmp_path: Path) -> None:
     files.write_json(tmp_path / "value.json", {"label": "größe", "score": 0.5})
     assert json.loads((tmp_path / "value.json").read_text()) == {"label": "größe", "score": 0.5}

@@ -114,9 +114,9 @@ def command(
     place = out or bundle.with_name(f"{bundle.resolve().stem}-bench")
     asked = gate.prepare(assertions, baseline, max_regression, opened.manifest)
     # The places are tried before the minutes of measuring, not after.
-    files.write_text(place / "bench.html", "")
+    files.try_file(place / "bench.html")
     if junit_path is not None:
-        files.write_text(junit_path, "")
+        files.try_file(junit_path)
     if devices:
         if asked.asks or junit_path is not None:
             raise UsageError("limits hold for one machine: measure on the device itself, or leave them out")

@@ -74,6 +74,17 @@ def test_json_is_the_report_that_is_written(bundle: Path) -> None:
         (["--batch", "x"], "batch 'x' are no numbers with commas"),
         (["--workers", "0"], "workers 0 cannot run anything"),
         (["--percentile", "50"], "percentile 50 is not offered: choose 95,99"),
+        (["--wait-cool", "soon"], "'soon' is nothing to wait for: give degrees Celsius, as 50, or steady"),
+        (["--wait-cool", "500"], "'500' is nothing to wait for"),
+        (["--soak", "0"], "a soak of 0 minutes measures nothing: ask for more than 0"),
+        (["--soak", "nan"], "a soak of nan minutes measures nothing"),
+        (["--power-command", "no-such-meter -w"], "'no-such-meter -w' is no program here"),
+        (["--assert", "p95<30"], "metric 'p95' is not known: choose median_ms,"),
+        (
+            ["--assert", "p95_ms<<3"],
+            "'p95_ms<<3' is no limit: write a metric, one of < <= > >=, and a number",
+        ),
+        (["--max-regression", "5%"], "--max-regression needs something to compare with: add --baseline"),
         (["--percentile", "99", "--runs", "100"], "100 runs are too few for a p99: ask for 299 or more"),
     ],
 )
@@ -81,3 +92,22 @@ def test_refuses_with_a_sentence_what_measures_nothing(bundle: Path, words: list
     done = run(bundle, *words)
     assert done.exit_code == 2
     assert message in done.stderr
+    assert not bundle.with_name("insects-bench").exists()
+
+
+def test_a_benchmark_that_is_refused_leaves_the_page_of_the_last_one(bundle: Path) -> None:
+    page = bundle.with_name("insects-bench") / "bench.html"
+    page.parent.mkdir()
+    page.write_text("an hour of measuring")
+    assert run(bundle, "--soak", "0").exit_code == 2
+    assert page.read_text() == "an hour of measuring"
+
+
+def test_a_profile_and_a_soak_are_measured_after_the_rest_and_shown(bundle: Path) -> None:
+    done = run(bundle, "--threads", 1, "--runs", 2, "--rounds", 1, "--profile", "--soak", 0.005)
+    assert done.exit_code == 0, done.output
+    place = bundle.with_name("insects-bench")
+    report = json.loads((place / "bench.json").read_text())
+    assert [profile["variant"] for profile in report["profiles"]] == ["fake-float32"]
+    assert report["soak"]["windows"]
+    assert "--soak 0.005" in report["command"]
