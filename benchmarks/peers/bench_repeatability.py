@@ -151,14 +151,20 @@ def simulate(pairs: int) -> None:
             print(f"| {name} | {processes} | {' | '.join(covers)} |", flush=True)
 
 
-def measure(bundle: Path | None, pairs: int, duration_s: float, rounds: int) -> bool:
+def measure(asked: argparse.Namespace) -> bool:
     """Print a row for each kind of pair; whether all of them are as they must be."""
     import support
 
-    def bench(place: Path) -> BenchReport:
-        return edgetl.bench(place, threads=[1], duration_s=duration_s, rounds=rounds)
+    bundle, pairs = asked.bundle, asked.pairs or 20
 
-    print(f"measured on {machine.describe().label}; {pairs} pairs, {duration_s:g} s in {rounds} rounds\n")
+    def bench(place: Path) -> BenchReport:
+        variants = asked.variant if place == bundle else None
+        return edgetl.bench(
+            place, variants=variants, threads=[1], duration_s=asked.duration, rounds=asked.rounds
+        )
+
+    lasts = f"{asked.duration:g} s in {asked.rounds} rounds"
+    print(f"measured on {machine.describe().label}; {pairs} pairs, {lasts}\n")
     print("| pair | results | faster | slower | no clear difference | not tested | B/A, all of them |")
     print("| --- " + "| ---: " * 6 + "|")
     good = True
@@ -201,7 +207,8 @@ def main() -> int:
     """Run what is asked for; 1 when something is not as it must be."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("measure", "simulate"))
-    parser.add_argument("--bundle", type=Path, help="a real one, all variants of which are measured")
+    parser.add_argument("--bundle", type=Path, help="a real one to measure as well")
+    parser.add_argument("--variant", action="append", help="of the bundle; may be repeated; default: all")
     parser.add_argument("--pairs", type=int, help="default: 20 measured, 400 simulated")
     parser.add_argument("--duration", type=float, default=3.0, help="seconds for each measurement")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -209,7 +216,7 @@ def main() -> int:
     if asked.what == "simulate":
         simulate(asked.pairs or 400)
         return 0
-    return 0 if measure(asked.bundle, asked.pairs or 20, asked.duration, asked.rounds) else 1
+    return 0 if measure(asked) else 1
 
 
 if __name__ == "__main__":
