@@ -5,8 +5,9 @@
 
 ``measure`` benchmarks pairs on this machine, which should have nothing else to do: a fake engine that takes
 10 ms against itself, against one that is 5 % and one that is 0.5 % slower, and a real bundle against itself.
-Exits 1 when medians of the same differ by more than 3 %, when more than 1 in 20 of the same is claimed to
-differ, when a slow-down of 5 % is missed, or when one of 0.5 % is claimed.
+A pair of which the machine spoilt one is invalid, and another is measured. Exits 1 when medians of the same
+differ by more than 3 %, when more than 1 in 20 of the same is claimed to differ, when a slow-down of 5 % is
+missed, or when one of 0.5 % is claimed.
 
 ``simulate`` draws benchmarks of 3, 4 and 5 processes of 200 runs whose truth is known, shows how often tests
 that are in use claim a difference, and how often the interval of a figure holds the truth. Needs scipy.
@@ -165,7 +166,7 @@ def measure(asked: argparse.Namespace) -> bool:
 
     lasts = f"{asked.duration:g} s in {asked.rounds} rounds"
     print(f"measured on {machine.describe().label}; {pairs} pairs, {lasts}\n")
-    print("| pair | results | faster | slower | no clear difference | not tested | B/A, all of them |")
+    print("| pair | compared | faster | slower | no clear difference | invalid, repeated | B/A |")
     print("| --- " + "| ---: " * 6 + "|")
     good = True
     with tempfile.TemporaryDirectory(prefix="edgetl-peers-") as folder:
@@ -183,7 +184,11 @@ def measure(asked: argparse.Namespace) -> bool:
         if bundle is not None:
             kinds.append((f"{bundle.stem}, the same", bundle, bundle, SAME))
         for name, first, second, truth in kinds:
-            found = [pair for _ in range(pairs) for pair in compare(bench(first), bench(second)).pairs]
+            found: list[Pair] = []
+            for _ in range(2 * pairs):  # what the machine spoilt is measured again, as its owner would
+                found += compare(bench(first), bench(second)).pairs
+                if sum(pair.verdict is not None for pair in found) >= pairs:
+                    break
             good &= report(name, found, truth, same=first == second)
     return good
 
@@ -191,8 +196,10 @@ def measure(asked: argparse.Namespace) -> bool:
 def report(name: str, pairs: Sequence[Pair], truth: str, *, same: bool) -> bool:
     """Print the row of one kind; whether it is as it must be."""
     verdicts: Counter[str | None] = Counter(pair.verdict for pair in pairs)
+    invalid = verdicts.pop(None, 0)
+    pairs = [pair for pair in pairs if pair.verdict is not None]
     ratios = [median_s(pair.b) / median_s(pair.a) for pair in pairs]
-    cells = [verdicts[verdict] for verdict in ("faster", "slower", SAME, None)]
+    cells = [*(verdicts[verdict] for verdict in ("faster", "slower", SAME)), invalid]
     spread = f"{min(ratios):.4f} – {max(ratios):.4f}"
     print(f"| {name} | {len(pairs)} | {' | '.join(map(str, cells))} | {spread} |", flush=True)
     if same and max(abs(ratio - 1) for ratio in ratios) > MOST_APART:

@@ -3,8 +3,8 @@
     python benchmarks/peers/own_timing.py BUNDLE [--threads 1] [--seconds 5] [--turns 4]
 
 - OpenVINO's ``benchmark_app``, one request at a time (``-api sync -nireq 1``), its median latency;
-- ONNX Runtime's profiler: the median over runs of what its kernels take together (a whole run also holds the
-  writing of the profile, a sixth of it here);
+- ONNX Runtime's profiler, its ``model_run`` events, divided by how much longer writing the profile makes a
+  run: sessions with and without it, timed from outside in turns;
 - LiteRT's ``litert-benchmark``, its median; it goes through LiteRT's newer interface, CompiledModel.
 
 Each takes turns with ``edgetl bench`` of the same variant and threads, in processes of their own; the medians
@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from edgetl.benchmarks import machine
 from edgetl.bundle import Bundle
 
 LIMIT = 0.05
+BLOCK = 20
+"""Runs of one session before the other's turn."""
 BIN = Path(sys.executable).parent
 PROFILE = "--profile"
 """The script calls itself with it."""
@@ -56,7 +59,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of inference in each turn; default: 5")
     parser.add_argument("--turns", type=int, default=4)
     given = parser.parse_args()
-    bundle = Bundle.open(given.bundle)
+    bundle = Bundle.open(given.bundle.resolve())  # the tools work in folders of their own
     print(f"measured on {machine.describe().label}; threads: {given.threads}, {given.turns} turns\n")
     print("| variant | edgetl bench | the engine's own | told by | ratio | turns |")
     print("| --- | ---: | ---: | --- | ---: | --- |")
@@ -107,38 +110,39 @@ def benchmark_app(task: Task) -> float:
 
 
 def onnxruntime_profiler(task: Task) -> float:
-    """The median of what the kernels of a run take together, seconds."""
+    """The median of the ``model_run`` events without what writing them takes, seconds."""
     words = [PROFILE, str(task.model), str(task.threads), str(task.runs), str(task.folder / "profile")]
-    written = output_of([sys.executable, __file__, *words], task.folder).strip().splitlines()[-1]
-    events = json.loads(Path(written).read_text(encoding="utf-8"))
-    runs = [event for event in events if event["name"] == "model_run"][-task.runs :]
-    kernels = [event for event in events if event["name"].endswith("_kernel_time")]
-    starts = [event["ts"] for event in kernels]
-    totals = []
-    for run in runs:
-        first, last = np.searchsorted(starts, [run["ts"], run["ts"] + run["dur"]])
-        totals.append(sum(event["dur"] for event in kernels[first:last]) / 1e6)
-    return float(statistics.median(totals))
+    told = json.loads(output_of([sys.executable, __file__, *words], task.folder).strip().splitlines()[-1])
+    events = json.loads(Path(told["profile"]).read_text(encoding="utf-8"))
+    runs = [event["dur"] / 1e6 for event in events if event["name"] == "model_run"]
+    return float(statistics.median(runs[len(runs) // 4 :]) / told["longer"])  # without the warm-up
 
 
 def profile() -> int:
-    """In a process of its own: run a model under ONNX Runtime's profiler and print where it wrote."""
+    """In a process of its own: run a model with and without the profiler, and print where to read."""
     import onnxruntime
 
     model, threads, runs, prefix = sys.argv[2:]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(threads)
-    options.enable_profiling, options.profile_file_prefix = True, prefix
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    given = session.get_inputs()[0]
-    shape = [1, *given.shape[1:]]
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    until = time.perf_counter() + 1  # to warm up
-    while time.perf_counter() < until:
-        session.run(None, {given.name: pixels})
-    for _ in range(int(runs)):
-        session.run(None, {given.name: pixels})
-    print(session.end_profiling())
+
+    def session(*, profiled: bool) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = int(threads)
+        options.enable_profiling, options.profile_file_prefix = profiled, prefix
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    sessions = {True: session(profiled=True), False: session(profiled=False)}
+    given = sessions[True].get_inputs()[0]
+    pixels = np.random.default_rng(0).integers(0, 256, [1, *given.shape[1:]], np.uint8)
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(int(runs) // BLOCK + 4):
+        for profiled, one in sessions.items():
+            for _ in range(BLOCK):
+                start = time.perf_counter()
+                one.run(None, {given.name: pixels})
+                if number >= 4:  # before that it warms up
+                    taken[profiled].append(time.perf_counter() - start)
+    longer = statistics.median(taken[True]) / statistics.median(taken[False])
+    print(json.dumps({"profile": sessions[True].end_profiling(), "longer": longer}))
     return 0
 
 
