@@ -80,7 +80,6 @@ def runtime_wheel() -> tuple[str, bytes]:
 def write_wheel(folder: Path) -> Path:
     """Put the wheel into a folder, which is made where it is missing; the way to the wheel."""
     name, data = runtime_wheel()
-    folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / name, data)
     return folder / name
 
