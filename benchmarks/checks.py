@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from edgetl.benchmarks import stats
 from edgetl.benchmarks.results import BenchReport, Figures, Result
 
 HOTTER_C = 5.0
@@ -14,6 +15,8 @@ BUSY = 0.5
 """Load average before the start, in processes, from which on others are taking part."""
 WIDE = 0.05
 """Half the median's interval over the median."""
+MACHINE = 0.05
+"""Difference between the yardsticks of two processes: as much as is to be found between two models."""
 OVERHEAD = 0.01
 """Share of a median that may be the timer's own."""
 
@@ -81,6 +84,14 @@ def _runs(report: BenchReport) -> Iterator[str]:
     spread = [row for row, figures in rows if (figures.spread_s or 0) >= SPREAD * figures.median_s.value]
     if spread:
         yield f"the times vary by {_SPREAD_TEXT} or more: {_names(spread)}; stop what else runs, then repeat"
+    changed = [(row, change) for row, _ in rows if (change := _machine_changed(row)) >= MACHINE]
+    if changed:
+        most = max(change for _, change in changed)
+        yield (
+            f"the machine itself was up to {100 * most:.0f} % slower in some processes than in others, as "
+            f"its yardstick shows: {_names([row for row, _ in changed])}; edgetl compare levels that, the "
+            "medians hold it"
+        )
     wide = [row for row, figures in rows if _half_width(figures) >= WIDE and row not in spread]
     if wide:
         yield f"the median is known to no better than {_WIDE_TEXT}: {_names(wide)}; use a longer --duration"
@@ -97,6 +108,16 @@ def _runs(report: BenchReport) -> Iterator[str]:
             f"the first inference takes {SLOW_FIRST:.0f} times the median or more: {_names(slow)}; "
             "classify one picture when your program starts"
         )
+
+
+def _machine_changed(result: Result) -> float:
+    """By how much the slowest process's yardstick took longer than the fastest's, as a share."""
+    taken = [
+        stats.median(each.yardstick.taken_s)
+        for each in result.processes
+        if each.yardstick and each.yardstick.taken_s
+    ]
+    return max(taken) / min(taken) - 1 if taken else 0.0
 
 
 def _half_width(figures: Figures) -> float:

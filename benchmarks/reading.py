@@ -91,6 +91,9 @@ def _check(report: BenchReport) -> None:
     for result in report.results:
         if any(min(process.inference_s, default=0.0) <= 0 for process in result.processes):
             raise _DamageError(f"a time of {result.name} is not above 0")
+        for yardstick in (process.yardstick for process in result.processes if process.yardstick):
+            if min(yardstick.taken_s, default=1.0) <= 0 or len(yardstick.taken_s) != len(yardstick.after):
+                raise _DamageError(f"a yardstick of {result.name} is not above 0, or its lists not in step")
     rows: tuple[Result | Throughput, ...] = (*report.results, *report.throughput)
     for row in rows:
         try:

@@ -7,6 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from edgetl.benchmarks import confidence, stats
 from edgetl.benchmarks.comparing import basis as compare_basis
+from edgetl.benchmarks.comparing import levelling
+from edgetl.benchmarks.comparing.levelling import Level
 from edgetl.benchmarks.reading import read_report
 from edgetl.benchmarks.results import BenchReport, Result, Throughput
 from edgetl.errors import ReportError
@@ -26,13 +28,16 @@ class Pair:
     a: Row
     b: Row
     ratio: Interval | None
-    """B's median over A's; None when it was not tested."""
+    """B's median over A's, at one speed of the machine where :attr:`level` tells it; None when it was not
+    tested."""
     p95_ratio: Interval | None
-    """The same of the p95; None too when one has fewer than 59 runs. It decides nothing."""
+    """The same of the p95, as measured; None too when one has fewer than 59 runs. It decides nothing."""
     verdict: Verdict | None
     """What B is, seen from A; None when it was not tested."""
     reason: str | None
     """Why it was not tested."""
+    level: Level | None = None
+    """What the machine itself did in B; None when it was not tested, or no yardstick tells."""
 
     @property
     def name(self) -> str:
@@ -77,6 +82,8 @@ class Comparison:
                     "b_median_s": median_s(pair.b),
                     "ratio": pair.ratio and asdict(pair.ratio),
                     "p95_ratio": pair.p95_ratio and asdict(pair.p95_ratio),
+                    "machine_ratio": pair.level and pair.level.machine,
+                    "follows": pair.level and pair.level.follows,
                     "verdict": pair.verdict,
                     "reason": pair.reason,
                 }
@@ -93,8 +100,9 @@ def compare(a: BenchReport | str | Path, b: BenchReport | str | Path) -> Compari
 
     B is called slower when the whole 95 % interval of the ratio of medians lies above 1.01, faster when it
     lies below 1 / 1.01, and else there is no clear difference. The interval is that of ``confidence.ratio``,
-    which counts processes, not runs. Two benchmarks that differ by 1 % or less are called different in at
-    most 5 of 100 pairs; ``benchmarks/peers/bench_repeatability.py`` measures in how many.
+    which counts processes, not runs, once both are at one speed of the machine (``levelling``). Two
+    benchmarks that differ by 1 % or less are called different in at most 5 of 100 pairs;
+    ``benchmarks/peers/bench_repeatability.py`` measures in how many.
 
     Args:
         a: the earlier report, or where it lies (see ``reading.read_report``).
@@ -147,11 +155,24 @@ def _pair(a: Row, b: Row, obstacle: str | None) -> Pair:
     if obstacle is not None or invalid:
         return Pair(a, b, None, None, None, obstacle or "; ".join(invalid))
     first, second = times(a), times(b)
-    ratio = stats.median_ratio(first, second)
+    level = _level(a, b)
+    ratio = stats.median_ratio(first, second) if level is None else _levelled_ratio(level)
     if ratio is None:
         reason = "one process does not show how processes differ: measure with --rounds 3 or more"
         return Pair(a, b, None, None, None, reason)
-    return Pair(a, b, ratio, stats.percentile_ratio(first, second, 0.95), _verdict(ratio), None)
+    return Pair(a, b, ratio, stats.percentile_ratio(first, second, 0.95), _verdict(ratio), None, level)
+
+
+def _level(a: Row, b: Row) -> Level | None:
+    # Several workers take the cores in turn, and a yardstick on one of them would say little.
+    if isinstance(a, Result) and isinstance(b, Result):
+        return levelling.level(a.processes, b.processes)
+    return None
+
+
+def _levelled_ratio(level: Level) -> Interval | None:
+    ratio = stats.median_ratio(level.first, level.second)
+    return None if ratio is None else level.widened(ratio)
 
 
 def _verdict(ratio: Interval) -> Verdict:

@@ -1,12 +1,15 @@
 """A comparison as text for the terminal."""
 
+import math
+
 from edgetl.benchmarks.comparing.compare import MARGIN, Comparison, Pair, Row, median_s
 from edgetl.benchmarks.results import BenchReport, Throughput
 from edgetl.manifest import Interval
 from edgetl.reports.units import UNKNOWN, format_number
 
-COLUMNS = ("variant", "engine", "threads", "A", "B", "B/A", "95 % interval", "B is")
-"""Medians in ms, of workers those of a turn. The last three are left out where nothing was tested."""
+COLUMNS = ("variant", "engine", "threads", "A", "B", "machine", "B/A", "95 % interval", "B is")
+"""Medians in ms, of workers those of a turn; ``machine`` is how many times as long the yardstick took in B.
+The last four are left out where nothing was tested."""
 _WORDS = 2  # columns of words, which stand to the left
 RULE = f"a difference is claimed when its whole interval lies beyond {100 * MARGIN:g} %"
 
@@ -21,7 +24,8 @@ def text(comparison: Comparison) -> str:
         *_table(comparison),
     ]
     alone = [*_alone(comparison.only_a, "A", comparison.b), *_alone(comparison.only_b, "B", comparison.a)]
-    for part in (alone, [f"differs: {fact}" for fact in comparison.differences]):
+    said = levelled(comparison)
+    for part in ([said] if said else [], alone, [f"differs: {fact}" for fact in comparison.differences]):
         lines += ["", *part] if part else []
     return "\n".join([*lines, "", headline(comparison)])
 
@@ -45,6 +49,23 @@ def headline(comparison: Comparison) -> str:
     return f"{found}; {RULE}"
 
 
+def levelled(comparison: Comparison) -> str | None:
+    """What the machine itself did between the two, where a ratio leaves it out; else None."""
+    changed = [
+        (pair, pair.level.machine)
+        for pair in comparison.pairs
+        if pair.level and pair.level.follows and max(pair.level.machine, 1 / pair.level.machine) > 1 + MARGIN
+    ]
+    if not changed:
+        return None
+    pair, machine = max(changed, key=lambda each: abs(math.log(each[1])))
+    slower, change = ("slower", machine - 1) if machine > 1 else ("faster", 1 / machine - 1)
+    return (
+        f"the machine itself was {100 * change:.1f} % {slower} in B beside {pair.name}, as its yardstick "
+        "shows, and B/A leaves out what the times follow it"
+    )
+
+
 def change(ratio: Interval | None) -> str:
     """``+5.0 % (95 % interval +4.1 to +5.9 %)``: of the time, so plus is slower."""
     if ratio is None:
@@ -53,7 +74,7 @@ def change(ratio: Interval | None) -> str:
 
 
 def _table(comparison: Comparison) -> list[str]:
-    shown = len(COLUMNS) if comparison.obstacle is None else COLUMNS.index("B/A")
+    shown = len(COLUMNS) if comparison.obstacle is None else COLUMNS.index("machine")
     rows = [row[:shown] for row in (COLUMNS, *map(_cells, comparison.pairs))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = (*range(_WORDS), len(COLUMNS) - 1)
@@ -74,6 +95,7 @@ def _cells(pair: Pair) -> tuple[str, ...]:
         _threads(pair.a),
         _median(pair.a),
         _median(pair.b),
+        UNKNOWN if pair.level is None else f"{pair.level.machine:.3f}",
         UNKNOWN if ratio is None else f"{ratio.value:.3f}",
         UNKNOWN if ratio is None else f"{ratio.low:.3f} – {ratio.high:.3f}",
         pair.verdict or f"not tested: {pair.reason}",

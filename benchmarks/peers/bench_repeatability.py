@@ -5,6 +5,8 @@
 
 ``measure`` benchmarks pairs on this machine, which should have nothing else to do: a fake engine that takes
 10 ms against itself, against one that is 5 % and one that is 0.5 % slower, and a real bundle against itself.
+Shown are the smallest and largest ratio of the medians as measured, of the machine's own speed (the
+yardstick), and of what compare tests, from which the machine's is taken away.
 A pair of which the machine spoilt one is invalid, and another is measured. Exits 1 when medians of the same
 differ by more than 3 %, when more than 1 in 20 of the same is claimed to differ, when a slow-down of 5 % is
 missed, or when one of 0.5 % is claimed.
@@ -166,8 +168,9 @@ def measure(asked: argparse.Namespace) -> bool:
 
     lasts = f"{asked.duration:g} s in {asked.rounds} rounds"
     print(f"measured on {machine.describe().label}; {pairs} pairs, {lasts}\n")
-    print("| pair | compared | faster | slower | no clear difference | invalid, repeated | B/A |")
-    print("| --- " + "| ---: " * 6 + "|")
+    columns = ("compared", "faster", "slower", SAME, "invalid, repeated", "medians", "machine", "B/A")
+    print(f"| pair | {' | '.join(columns)} |")
+    print("| --- " + "| ---: " * len(columns) + "|")
     good = True
     with tempfile.TemporaryDirectory(prefix="edgetl-peers-") as folder:
 
@@ -198,11 +201,13 @@ def report(name: str, pairs: Sequence[Pair], truth: str, *, same: bool) -> bool:
     verdicts: Counter[str | None] = Counter(pair.verdict for pair in pairs)
     invalid = verdicts.pop(None, 0)
     pairs = [pair for pair in pairs if pair.verdict is not None]
-    ratios = [median_s(pair.b) / median_s(pair.a) for pair in pairs]
-    cells = [*(verdicts[verdict] for verdict in ("faster", "slower", SAME)), invalid]
-    spread = f"{min(ratios):.4f} – {max(ratios):.4f}"
-    print(f"| {name} | {len(pairs)} | {' | '.join(map(str, cells))} | {spread} |", flush=True)
-    if same and max(abs(ratio - 1) for ratio in ratios) > MOST_APART:
+    raw = [median_s(pair.b) / median_s(pair.a) for pair in pairs]
+    machine = [pair.level.machine for pair in pairs if pair.level is not None]
+    levelled = [pair.ratio.value for pair in pairs if pair.ratio is not None]
+    cells = [str(verdicts[verdict]) for verdict in ("faster", "slower", SAME)] + [str(invalid)]
+    cells += [f"{min(ratios):.4f} – {max(ratios):.4f}" for ratios in (raw, machine, levelled)]
+    print(f"| {name} | {len(pairs)} | {' | '.join(cells)} |", flush=True)
+    if same and max(abs(ratio - 1) for ratio in raw) > MOST_APART:
         print(f"{name}: medians differ by more than {100 * MOST_APART:.0f} %", file=sys.stderr)
         return False
     wrong = sum(count for verdict, count in verdicts.items() if verdict != truth)

@@ -13,6 +13,7 @@ from edgetl.benchmarks.running import batch, memory
 from edgetl.benchmarks.running.raw import ProcessRun, Stages
 from edgetl.benchmarks.running.request import ProcessRequest
 from edgetl.benchmarks.running.timing import repeat, timed, warm_up
+from edgetl.benchmarks.running.yardstick import beside
 from edgetl.bundle import Bundle
 from edgetl.manifest import Variant
 from edgetl.runtime import engines
@@ -67,7 +68,8 @@ def measure(request: Request) -> ProcessRun:
         return timed(lambda: run(pixels))[1]
 
     warmup, steady = warm_up(infer)
-    times = repeat(infer, request.runs, request.seconds, request.at_most_s)
+    infer_and_look, yardstick = beside(infer)
+    times = repeat(infer_and_look, request.runs, request.seconds, request.at_most_s)
     rss_steady, peak = memory.resident_bytes("VmRSS"), memory.resident_bytes("VmHWM")
     if request.batch > 1:
         batch.check(run(pixels), answers, variant.tolerance)
@@ -82,6 +84,7 @@ def measure(request: Request) -> ProcessRun:
         rss_steady_bytes=rss_steady,
         peak_bytes=peak,
         load_peak_bytes=load_peak,
+        yardstick=yardstick(),
         stages=_stages(bundle, variant, model, request.seconds)
         if isinstance(model, AbstractEngine)
         else None,

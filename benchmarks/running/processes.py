@@ -11,6 +11,7 @@ from edgetl import debug, isolated
 from edgetl.benchmarks.running import latency, throughput, timer
 from edgetl.benchmarks.running.raw import ProcessRun, Stages, ThroughputRun
 from edgetl.benchmarks.running.timer import Timer
+from edgetl.benchmarks.running.yardstick import Yardstick
 from edgetl.errors import ModelError
 
 Request: TypeAlias = latency.Request | throughput.Request | timer.Request
@@ -23,8 +24,12 @@ def latency_of(request: latency.Request) -> ProcessRun:
         ModelError: the process refused, crashed, or hangs; the message says which.
     """
     measured = _ask("latency", request)
-    stages = measured.pop("stages")
-    return ProcessRun(**_with_tuples(measured), stages=Stages(**_with_tuples(stages)) if stages else None)
+    stages, yardstick = measured.pop("stages"), measured.pop("yardstick")
+    return ProcessRun(
+        **_with_tuples(measured),
+        stages=Stages(**_with_tuples(stages)) if stages else None,
+        yardstick=Yardstick(**_with_tuples(yardstick)) if yardstick else None,
+    )
 
 
 def throughput_of(request: throughput.Request) -> ThroughputRun:

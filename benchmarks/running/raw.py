@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from edgetl.benchmarks.running.yardstick import Yardstick
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -51,6 +53,8 @@ class ProcessRun:
     """Largest resident memory from before the import until the model is loaded."""
     rss_steady_bytes: int | None = None
     """Resident memory after the inferences."""
+    yardstick: Yardstick | None = None
+    """Fixed work that was done beside the inferences; None in reports of an older edgetl."""
 
 
 @dataclass(frozen=True)

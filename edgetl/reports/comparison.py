@@ -24,6 +24,8 @@ def comparison(found: Comparison, which: str = "") -> list[Section]:
     answer = [facts_list([("A", _title(found.a)), ("B", _title(found.b))]), _headline(found)]
     if any(pair.ratio for pair in found.pairs):
         answer.append(forest(found.pairs, found.a.machine.label))
+    if (levelled := compare_summary.levelled(found)) is not None:
+        answer.append(tag("p", text(f"{levelled[:1].upper()}{levelled[1:]}.")))
     answer += [_table(found), _listed("What else differs", found.differences)]
     alone = [*_alone(found.only_a, "A"), *_alone(found.only_b, "B")]
     answer.append(_listed("Measured in one of them only", alone))

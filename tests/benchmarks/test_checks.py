@@ -7,6 +7,7 @@ import pytest
 
 from edgetl.benchmarks.checks import check
 from edgetl.benchmarks.results import BenchReport
+from edgetl.benchmarks.running.yardstick import Yardstick
 from edgetl.benchmarks.state import State
 
 
@@ -38,6 +39,15 @@ def test_a_quiet_board_gets_no_advice() -> None:
         ),
         (make.report(states=states(temperature_c=62.0)), "the CPU went from 45 to 62 °C"),
         (make.report(machine=replace(make.PI, governor="ondemand")), "governor is ondemand"),
+        (
+            of(
+                *(
+                    replace(make.process(seed=n), yardstick=Yardstick("", (1e-4 * (1 + 0.02 * n),), (9,)))
+                    for n in range(4)
+                )
+            ),
+            "the machine itself was up to 6 % slower in some processes than in others",
+        ),
         (make.report(states=(replace(make.QUIET, load_average=1.7),) * 2), "load average 1.70"),
         (of(replace(make.process(), steady=False)), "still changing when the warm-up ended: tflite-int8"),
         (of(make.process(spread=0.3)), "the times vary by 10 % or more: tflite-int8, 1 thread"),

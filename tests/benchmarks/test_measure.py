@@ -112,6 +112,9 @@ def test_a_real_engine_is_imported_loaded_and_run(tmp_path: Path) -> None:
     assert row.figures.import_s > 0
     assert row.figures.load_s > 0
     assert row.figures.p95_s is not None
+    (process,) = row.processes
+    assert process.yardstick is not None
+    assert all(1 <= count <= len(process.inference_s) for count in process.yardstick.after)
 
 
 def test_a_percentile_gets_the_runs_it_needs(tmp_path: Path) -> None:

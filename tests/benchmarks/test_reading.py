@@ -15,6 +15,7 @@ from edgetl.benchmarks import reading
 from edgetl.benchmarks.reading import parse, read_report
 from edgetl.benchmarks.results import SCHEMA, BenchReport, Platform, Result, Throughput
 from edgetl.benchmarks.running.raw import ProcessRun, Stages, ThroughputRun
+from edgetl.benchmarks.running.yardstick import Yardstick
 from edgetl.benchmarks.state import State
 from edgetl.errors import ReportError
 
@@ -46,8 +47,15 @@ def stages(count: int) -> st.SearchStrategy[Any]:
     return filled(Stages, decode_s=column, resize_s=column, infer_s=column, post_s=column)
 
 
+def yardsticks(count: int) -> st.SearchStrategy[Any]:
+    taken = st.lists(seconds, min_size=count, max_size=count).map(tuple)
+    after = st.lists(st.integers(1, 5), min_size=count, max_size=count).map(tuple)
+    return filled(Yardstick, taken_s=taken, after=after)
+
+
 runs = filled(
     ProcessRun,
+    yardstick=st.none() | st.integers(min_value=0, max_value=4).flatmap(yardsticks),
     warmup_s=times,
     inference_s=times,
     stages=st.none() | st.integers(min_value=1, max_value=4).flatmap(stages),
@@ -99,6 +107,19 @@ def test_whole_numbers_are_times_too() -> None:
     value["results"][0]["processes"][0]["inference_s"] = [1, 2]
     (result,) = parse(json.dumps(value).encode(), "bench.json").results
     assert result.processes[0].inference_s == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "damage", [{"taken_s": [1e-4, 0.0]}, {"taken_s": [1e-4]}, {"after": [3]}], ids=["zero", "short", "few"]
+)
+def test_a_yardstick_that_cannot_be_is_refused(damage: dict[str, list[float]]) -> None:
+    value = make.report().to_dict()
+    yardstick = {"work": "products", "taken_s": [1e-4, 1e-4], "after": [2, 4], **damage}
+    value["results"][0]["processes"][0]["yardstick"] = yardstick
+    with pytest.raises(
+        ReportError, match="a yardstick of tflite-int8, 1 thread is not above 0, or its lists"
+    ):
+        parse(json.dumps(value).encode(), "bench.json")
 
 
 def test_a_report_of_the_first_layout_is_refused() -> None:

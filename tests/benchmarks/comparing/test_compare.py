@@ -92,7 +92,7 @@ def test_throughput_is_compared_by_the_turns_of_as_many_workers() -> None:
     assert pair.ratio is not None
     assert pair.ratio.value == pytest.approx(2.0)
     assert [row.name for row in found.only_a] == ["tflite-int8, 2 workers"]
-    assert "tflite-int8  litert  4 workers  42.0  84.0  2.000" in compare_summary.text(found)
+    assert "tflite-int8  litert  4 workers  42.0  84.0        –  2.000" in compare_summary.text(found)
 
 
 def test_the_ratio_is_that_of_the_medians_shown() -> None:
