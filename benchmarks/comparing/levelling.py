@@ -5,8 +5,8 @@ It is an analysis of covariance (R. A. Fisher, Statistical Methods for Research 
 machine changed, and what the yardstick then explains of the difference between the benchmarks is taken away.
 An engine that does not follow it, such as one that waits for something else, loses nothing.
 
-On a shared virtual machine (``benchmarks/peers/bench_repeatability.py``) it is the difference between medians
-of the same that are up to 12 % apart and some 3 %.
+On a shared virtual machine 20 pairs of benchmarks of the same had medians up to 6.7 % apart, and levelled
+up to 3.4 % (``benchmarks/peers/bench_repeatability.py``).
 """
 
 import math

@@ -41,16 +41,20 @@ class OpenVinoEngine(AbstractEngine):
         # One for all threads, in turn: with the latency hint, several would wait for each other all the same.
         # Nor does a thread of its own keep one: freed as the thread ends, it aborts a program that ends too.
         self._request = self._compiled.create_infer_request()
+        # Views of the request's own tensors: handing it a picture each time takes 0.1 ms more on a PC.
+        self._pixels = self._request.get_input_tensor(0).data
+        self._answers = [self._request.get_output_tensor(i).data for i in range(len(self._compiled.outputs))]
         self._lock = threading.Lock()
 
     def _run_one(self, image: Images) -> Outputs:
         with self._lock:
-            results = self._request.infer({0: image}, share_inputs=True)
-            return tuple(results.to_tuple())
+            np.copyto(self._pixels, image)
+            self._request.infer()
+            return tuple(answer.copy() for answer in self._answers)
 
     def _free(self) -> None:
         with self._lock, signal_stack_kept():  # not under an inference of another thread
-            del self._request, self._compiled
+            del self._pixels, self._answers, self._request, self._compiled
 
 
 def settings(xml: bytes, num_threads: int) -> dict[str, Any]:
