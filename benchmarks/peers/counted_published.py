@@ -6,8 +6,9 @@
 Builds the classifiers of MODELS with random weights, which cost as much as trained ones, converts each to
 TFLite in float32 and int8, counts one inference in LiteRT on an emulated Cortex-A72, and holds the counts
 against the latencies of ``../shared/data/pi_latency.csv``: TFLite on a Pi 4B with a 64-bit system, four
-threads. Prints in how many pairs the order is the same, and how far a latency foretold from a count, and one
-from multiply-accumulates, is off for models that were left out.
+threads. Prints in how many pairs the order is the same, how far a latency foretold from a count, and one from
+multiply-accumulates, is off for models that were left out, and whether counts tell what ``edgetl estimate``
+gets wrong.
 """
 
 import argparse
@@ -16,14 +17,17 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import additive_fit
 import numpy as np
+import published_rows
 from counting import agreement, boards, plugin
 
 from edgetl import files
+from edgetl.benchmarks.estimate.costs import Setting
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 MODELS = (
@@ -117,12 +121,51 @@ def main() -> int:
         files.write_json(arguments.json, saved)
     counts = {(name, precision): kinds for name, both in saved.items() for precision, kinds in both.items()}
     print("Counted on an emulated Cortex-A72, LiteRT, one thread; published latencies of a Pi 4B.\n")
-    print(
-        agreement.report(
-            counts, agreement.latencies(SHARED / "pi_latency.csv"), agreement.macs(SHARED / "model_specs.csv")
-        )
-    )
+    published = agreement.latencies(SHARED / "pi_latency.csv")
+    print(agreement.report(counts, published, agreement.macs(SHARED / "model_specs.csv")))
+    print("\n".join(sharpened(counts, published)))
     return 0
+
+
+def sharpened(
+    counts: Mapping[tuple[str, str], Mapping[str, int]], published: Mapping[tuple[str, str], float]
+) -> list[str]:
+    """Whether a count tells what ``edgetl estimate`` gets wrong; for models that both have not seen."""
+    rows = [row for row in published_rows.load()[0] if _is_usual(row.setting)]
+    every = published_rows.load()[0]
+    errors: dict[tuple[str, str], float] = {}
+    for row, error in zip(every, additive_fit.left_out(every, lambda row: row.model), strict=True):
+        key = row.model, row.setting.precision
+        if row in rows and key in counts and key in published and np.isfinite(error):
+            errors[key] = float(np.log(row.latency_s) + error - np.log(published[key]))
+    lines = []
+    for precision in agreement.PRECISIONS.values():
+        known = {key: error for key, error in errors.items() if key[1] == precision}
+        left = {
+            what: agreement.mean_left(known, told)
+            for what, told in (
+                ("alone", None),
+                ("less its mean error", dict.fromkeys(known, 0.0)),
+                (
+                    "less what counts tell of it",
+                    {
+                        key: float(np.log(sum(counts[key].values()) / published[key]) - error)
+                        for key, error in known.items()
+                    },
+                ),
+            )
+        }
+        said = ", ".join(f"{what} {100 * mean:.1f} %" for what, mean in left.items())
+        lines.append(
+            f"- {precision}, {len(known)} models, mean error of edgetl estimate without them: {said}"
+        )
+    return lines
+
+
+def _is_usual(setting: Setting) -> bool:
+    """Whether ``agreement.latencies`` takes rows of this setting."""
+    where = (setting.board.name, setting.kernels, setting.threads, setting.bits)
+    return where == ("Raspberry Pi 4B", "ruy", 4, 64)
 
 
 def count_models(python: Path, counter: Path, folder: Path) -> dict[str, dict[str, dict[str, int]]]:

@@ -485,6 +485,16 @@ def test_a_latency_that_is_a_power_of_the_count_is_foretold_exactly() -> None:
     assert agreement.disordered(cost, latency | {"b": latency["c"] * 2}) == (6, [("b", "c")])
 
 
+def test_what_counts_tell_of_the_errors_of_estimates_is_taken_off_and_noise_is_not() -> None:
+    names = [(name, "int8") for name in "abcdef"]
+    told = dict(zip(names, (0.1, 0.7, 0.2, 0.9, 0.4, 0.6), strict=True))
+    follows = {name: 0.05 + 0.2 * value for name, value in told.items()}
+    assert agreement.mean_left(follows, None) == pytest.approx(0.155, abs=0.005)
+    assert agreement.mean_left(follows, told) == pytest.approx(0.0, abs=1e-9)
+    wild = dict(zip(names, (0.1, -0.1, -0.1, 0.1, 0.1, -0.1), strict=True))
+    assert agreement.mean_left(wild, told) > agreement.mean_left(wild, None)
+
+
 def test_published_latencies_are_of_one_board_and_runtime(shared: Path) -> None:
     found = agreement.latencies(shared / "data" / "pi_latency.csv")
     # Rows v2.2.0, v2.4.1, v2.5.0, v2.7.1 and v2.7.1: 67.889, 68.114, 67.664, 74.681 and 73.617 ms.

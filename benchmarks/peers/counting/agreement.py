@@ -11,6 +11,8 @@ import numpy as np
 
 PRECISIONS = {"fp32": "float32", "int8": "int8"}
 """The published table's word for ours."""
+_Key = tuple[str, str]
+"""Model and precision."""
 _RUNTIME = re.compile(r"tflite-v2\.\d+\.\d+-ruy \(aarch64\)")
 
 
@@ -58,6 +60,29 @@ def left_out_errors(cost: Mapping[str, float], latency: Mapping[str, float]) -> 
         foretold = float(np.exp(constant + slope * np.log(cost[name])))
         errors[name] = foretold / latency[name] - 1
     return errors
+
+
+def mean_left(errors: Mapping[_Key, float], told: Mapping[_Key, float] | None) -> float:
+    """The mean error of estimates, or what is left of it when each is corrected by what the others teach.
+
+    Args:
+        errors: logarithm of estimate over published, by model.
+        told: what an error may follow, a straight line in it; None corrects nothing.
+
+    Returns:
+        Mean of abs(estimate / published - 1).
+    """
+    names = sorted(errors)
+    left = []
+    for name in names:
+        others = [other for other in names if other != name]
+        correction = 0.0
+        if told is not None:
+            line = np.column_stack([np.ones(len(others)), [told[other] for other in others]])
+            solved = np.linalg.lstsq(line, np.array([errors[other] for other in others]), rcond=None)[0]
+            correction = float(solved @ [1.0, told[name]])
+        left.append(abs(float(np.expm1(errors[name] - correction))))
+    return statistics.fmean(left)
 
 
 def report(
