@@ -46,7 +46,8 @@ def _headline(found: Comparison) -> Html:
 def _table(found: Comparison) -> Html:
     tested = any(pair.ratio for pair in found.pairs)
     columns = [Column("Variant", numeric=False), Column("Median in A"), Column("Median in B")]
-    columns += [Column("Change"), Column("95 % interval"), Column("Change of p95")] if tested else []
+    if tested:
+        columns += [Column("Change"), Column("95 % interval"), Column("Change of p95, as measured")]
     columns += [Column("B is", numeric=False)]
     rows = [_row(pair, tested=tested) for pair in found.pairs]
     a, b = found.a.machine.label, found.b.machine.label

@@ -36,9 +36,10 @@ def forest(pairs: Sequence[Pair], machine: str) -> Html:
     ends = tag("span", text("← B is faster")), tag("span", text("B is slower →"))
     lanes.append(tag("div", labels_below(x), tag("div", *ends, class_="ends"), class_="plot"))
     caption = (
-        f"How much longer B's median is than A's, both measured on {machine}: the point is the ratio of the "
-        f"medians, the line its 95 % interval. Tinted: the margin of {100 * MARGIN:g} % that the whole "
-        "interval must lie beyond before a difference is claimed. An arrow: it goes on beyond the edge."
+        "How much longer B's median is than A's at one speed of the machine, both measured on "
+        f"{machine}: the point is the ratio, the line its 95 % interval. Tinted: the margin of "
+        f"{100 * MARGIN:g} % that the whole interval must lie beyond before a difference is claimed. An arrow: "
+        "it goes on beyond the edge."
     )
     return figure(tag("div", *lanes, class_="lanes forest"), text(caption))
 

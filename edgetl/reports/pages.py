@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a device draws the page of a benchmark without the training
 _COMPARED = (
     "median",
     "ratio",
+    "yardstick",
     "95 % interval",
     "slower",
     "no clear difference",

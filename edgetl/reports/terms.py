@@ -32,7 +32,11 @@ TERMS = {
     ),
     "agreement": "Share of pictures on which the variant answers as the float model, right or wrong.",
     "drop": "The float model's accuracy minus the variant's, in percentage points, on the same pictures.",
-    "ratio": "B's median over A's: 1.05 is 5 % slower.",
+    "ratio": "B's median over A's, at one speed of the machine: 1.05 is 5 % slower.",
+    "yardstick": (
+        "A fixed piece of work beside the inferences: when it takes longer, the machine itself was slower. "
+        "What the times follow it is taken out of the ratio, not out of the medians."
+    ),
     "slower": "The whole interval of the ratio lies above 1.01; faster: it lies below 1 / 1.01.",
     "no clear difference": "Anything else: the two are alike, or there were too few processes to tell.",
     "margin": "The 1 % in that rule: a smaller difference is never claimed, however sure the test is.",

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 def test_prints_the_table_and_the_answer(folder: Path) -> None:
     done = compare(folder / "old", folder / "new" / "bench.json")
     assert done.returncode == 0, done.stderr
-    assert "tflite-int8  litert        1  10.0  12.0  1.200" in done.stdout
+    assert "tflite-int8  litert        1  10.0  12.0        –  1.200" in done.stdout
     assert "B is slower in 1 of 1" in done.stdout
     assert done.stderr == ""
 
