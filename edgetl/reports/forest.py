@@ -38,8 +38,8 @@ def forest(pairs: Sequence[Pair], machine: str) -> Html:
     caption = (
         "How much longer B's median is than A's at one speed of the machine, both measured on "
         f"{machine}: the point is the ratio, the line its 95 % interval. Tinted: the margin of "
-        f"{100 * MARGIN:g} % that the whole interval must lie beyond before a difference is claimed. An arrow: "
-        "it goes on beyond the edge."
+        f"{100 * MARGIN:g} % that the whole interval must lie beyond before a difference is claimed. An "
+        "arrow: it goes on beyond the edge."
     )
     return figure(tag("div", *lanes, class_="lanes forest"), text(caption))
 
