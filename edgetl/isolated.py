@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,13 +27,19 @@ _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODUL
 _STEADY = {"PYTHONHASHSEED": "0"}
 
 
-def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
+def call(
+    target: Callable[..., Any] | str,
+    *arguments: Any,
+    doing: str,
+    environment: Mapping[str, str] | None = None,
+) -> Any:
     """Call a function in a fresh Python process and return what it returns.
 
     Args:
         target: ``"module:function"``, so that the caller need not import the module.
         arguments: picklable positional arguments.
         doing: what is under way, for the message if the process dies: ``converting to tflite``.
+        environment: variables of the process beside our own, such as ``KERAS_BACKEND``.
 
     Raises:
         EdgetlError: whatever of ours the function raised.
@@ -52,7 +58,7 @@ def call(target: Callable[..., Any] | str, *arguments: Any, doing: str) -> Any:
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else output,
                 stderr=None if shown else output,
-                env={**_QUIET, **os.environ, **_STEADY},
+                env={**_QUIET, **os.environ, **_STEADY, **(environment or {})},
             )
             _running.add(process)
             try:

@@ -1,18 +1,29 @@
-"""Everything that needs Keras. Called in a process of its own (``edgetl.isolated``), since Keras loads
-TensorFlow, which takes seconds and prints a great deal."""
+"""Everything that needs Keras to make a backbone ready. Called in a process of its own (``edgetl.isolated``),
+since Keras takes seconds to load and prints a great deal."""
 
+import importlib.abc
+import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from edgetl import files
-from edgetl.converters import graphs
 from edgetl.converters.formats import FORMATS
 from edgetl.training import architectures
 from edgetl.training.prepare import BackboneChoice
 
-_FORMATS = {"openvino": "openvino", "onnxruntime": "onnx"}
-"""What the engines that compute features read."""
+
+class _NoTensorFlow(importlib.abc.MetaPathFinder):
+    """Keras looks for TensorFlow whenever it saves, and finding it takes longer than all the rest."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "tensorflow":
+            raise ModuleNotFoundError(f"no {name} is needed here", name=name)
+
+
+if keras.backend.backend() == "openvino":
+    sys.meta_path.insert(0, _NoTensorFlow())
 
 
 def build_backbone(choice: BackboneChoice, engine: str, classes: int, folder: Path) -> None:
@@ -20,9 +31,15 @@ def build_backbone(choice: BackboneChoice, engine: str, classes: int, folder: Pa
     model = architectures.build(choice.row, size=choice.size, width=choice.width, weights=choice.weights)
     source = folder / "features.keras"
     model.save(source)
-    if engine in _FORMATS:
-        out, format_ = folder / engine, FORMATS[_FORMATS[engine]]
+    out = folder / engine
+    if engine == "openvino":
         out.mkdir()
+        _write_openvino(model, choice, out)
+    elif engine == "onnxruntime":
+        from edgetl.converters import graphs  # loads TensorFlow, which the other engines do without
+
+        out.mkdir()
+        format_ = FORMATS["onnx"]
         graphs.write(source, choice.contract, (format_.name,), out)
         for written, name in zip(format_.graph_files, format_.files, strict=True):
             (out / written).rename(out / name)
@@ -38,3 +55,20 @@ def build_classifier(folder: Path, classes: int) -> None:
     model = keras.Model(features.input, probabilities, name="classifier")
     with files.new_file(folder / f"classifier-{classes}.keras") as temporary:
         model.save(temporary)
+
+
+def _write_openvino(model: keras.Model, choice: BackboneChoice, out: Path) -> None:
+    """The backbone as OpenVINO reads it; Keras writes it by itself under its OpenVINO back end."""
+    import openvino
+
+    from edgetl.converters import openvino_edit
+
+    twin = architectures.channels_first(model, choice.row, size=choice.size, width=choice.width)
+    twin.export(str(out / "source.xml"), format="openvino", verbose=False)
+    graph = openvino.Core().read_model(out / "source.xml")
+    graph.reshape([1, *choice.contract.shape])
+    openvino_edit.tidy(graph, embedding=False)
+    for name, content in openvino_edit.contents(graph).items():
+        files.write_bytes(out / name, content)
+    for part in out.glob("source.*"):
+        part.unlink()

@@ -18,7 +18,7 @@ from edgetl.training.weights import WeightsSource
 ENGINES = ("openvino", "onnxruntime", "keras")
 """What may extract features, fastest on a CPU first; ``keras`` is for machines with a GPU."""
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Raise it when the same backbone would give other features: old cache entries are then left alone."""
 
 
@@ -118,7 +118,7 @@ def has_gpu() -> bool:
 
 
 def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Progress) -> Prepared:
-    """Find the backbone in the cache, or build it there (some 15 seconds, in a process of its own).
+    """Find the backbone in the cache, or build it there (some seconds, in a process of its own).
 
     Raises:
         WeightsError: the weights do not fit the architecture.
@@ -152,6 +152,7 @@ def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Prog
                 classes,
                 folder,
                 doing=f"building {choice.name}",
+                environment=_backend(engine),
             )
             files.write_json(
                 folder / "backbone.json", {**identity, "source": asdict(choice.weights)["source"]}
@@ -159,6 +160,15 @@ def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Prog
     if not prepared.classifier(classes).is_file():
         with progress.step(f"build a classifier of {classes} classes"):
             isolated.call(
-                "edgetl.training.build:build_classifier", place, classes, doing="building the classifier"
+                "edgetl.training.build:build_classifier",
+                place,
+                classes,
+                doing="building the classifier",
+                environment=_backend(engine),
             )
     return prepared
+
+
+def _backend(engine: str) -> dict[str, str]:
+    """Keras on OpenVINO loads no TensorFlow: a backbone is ready in a third of the time."""
+    return {"KERAS_BACKEND": "openvino"} if engine == "openvino" else {}

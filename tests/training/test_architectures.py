@@ -17,7 +17,7 @@ import torch_checkpoints
 from keras.src.legacy.saving import legacy_h5_format
 from numpy.typing import NDArray
 
-from edgetl import images
+from edgetl import images, isolated
 from edgetl.errors import UsageError, WeightsError
 from edgetl.training import architectures, backbones, torch_file, weights
 from edgetl.training.architectures import counting, loading
@@ -282,3 +282,18 @@ def test_size_width_and_head_are_checked_before_anything_is_built() -> None:
         architectures.build(LITE0, size=64, width=2.0, weights=source)
     with pytest.raises(UsageError, match="vgg16 has no ImageNet head"):
         architectures.bare(backbones.get("vgg16"), size=64, width=1.0, include_imagenet_head=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["efficientnet_lite0", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "alexnet"]
+)
+def test_a_backbone_computes_the_same_with_its_channels_first(name: str, tmp_path: Path) -> None:
+    difference, transpositions = isolated.call(
+        "channel_twins:difference",
+        name,
+        tmp_path,
+        doing="comparing a backbone with its twin",
+        environment={"KERAS_BACKEND": "openvino"},
+    )
+    assert difference < 1e-5
+    assert transpositions <= 1

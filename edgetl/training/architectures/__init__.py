@@ -50,20 +50,37 @@ def build(
     return model
 
 
-def bare(backbone: Backbone, *, size: int, width: float, include_imagenet_head: bool = False) -> keras.Model:
+def channels_first(model: keras.Model, backbone: Backbone, *, size: int, width: float) -> keras.Model:
+    """A backbone that computes as OpenVINO does, channels before height and width: the same input, answers
+    and values as ``model``, and no layer of the exported graph has to turn its input round."""
+    twin = bare(backbone, size=size, width=width, channels_first=True)
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def bare(
+    backbone: Backbone,
+    *,
+    size: int,
+    width: float,
+    include_imagenet_head: bool = False,
+    channels_first: bool = False,
+) -> keras.Model:
     """The same model with random weights: for counting and for tests, never for training."""
     backbone.contract(size)
     backbone.check_width(width)
     if include_imagenet_head and backbone.package is None:
         raise UsageError(f"{backbone.name} has no ImageNet head: choose efficientnet_lite0, 1 or 2")
-    # A user's keras.json may say channels_first, which neither TFLite nor our contract knows.
-    keras.config.set_image_data_format("channels_last")
+    # Stated, since a user's keras.json may say channels_first, which TFLite does not know.
+    keras.config.set_image_data_format("channels_first" if channels_first else "channels_last")
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
+    x = layers.Permute((3, 1, 2), name="channels_first")(pixels) if channels_first else pixels
     rule = backbone.normalisation
-    x = layers.Rescaling(_plain(rule.scale), _plain(rule.offset), name="preprocess")(pixels)
+    x = layers.Rescaling(
+        _plain(rule.scale, channels_first), _plain(rule.offset, channels_first), name="preprocess"
+    )(x)
     if backbone.application is not None:
-        body = applications.body(x, backbone, width=width)
-        (pixels,), x = body.inputs, body.output
+        pixels, x = applications.body(pixels, x, backbone, width=width)
     elif backbone.name == "alexnet":
         x = alexnet.feature_map(x)
     else:
@@ -75,6 +92,8 @@ def bare(backbone: Backbone, *, size: int, width: float, include_imagenet_head: 
     return keras.Model(pixels, x, name=backbone.name)
 
 
-def _plain(value: float | tuple[float, float, float]) -> Any:
+def _plain(value: float | tuple[float, float, float], channels_first: bool) -> Any:
     # Keras writes a list into a .keras file as it is, and a tuple as an object of its own.
-    return list(value) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    return [[[channel]] for channel in value] if channels_first else list(value)

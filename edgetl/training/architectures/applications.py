@@ -11,26 +11,32 @@ _OPTIONAL_PREPROCESSING = ("mobilenet_v3_", "efficientnet_v2_")
 _FIXED_PREPROCESSING = "efficientnet_b"
 
 
-def body(x: Any, backbone: Backbone, *, width: float) -> keras.Model:
-    """The convolutional body with everything before it.
+def body(pixels: Any, x: Any, backbone: Backbone, *, width: float) -> tuple[Any, Any]:
+    """The convolutional body.
 
     Args:
+        pixels: the input of the model.
         x: float32 (n, h, w, 3), the output of the layer ``preprocess``.
         backbone: a row with an ``application``.
         width: width multiplier.
 
     Returns:
-        From the input that ``x`` was made from to a float32 map (n, h', w', channels).
+        The model's input, which can be a new one, and a float32 map (n, h', w', channels).
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"input_shape": tuple(x.shape[1:]), "include_top": False, "weights": None}
     if len(backbone.widths) > 1:
         options["alpha"] = width
     if backbone.name.startswith(_OPTIONAL_PREPROCESSING):
         options["include_preprocessing"] = False
-    model = getattr(keras.applications, str(backbone.application))(
-        include_top=False, weights=None, input_tensor=x, input_shape=tuple(x.shape[1:]), **options
-    )
-    return _without_preprocessing(model) if backbone.name.startswith(_FIXED_PREPROCESSING) else model
+    fixed = backbone.name.startswith(_FIXED_PREPROCESSING)
+    build = getattr(keras.applications, str(backbone.application))
+    if keras.config.image_data_format() == "channels_first":
+        # Keras' MobileNets compare the wrong dimensions of an input tensor in this order: so as a layer.
+        model = build(**options)
+        return pixels, (_without_preprocessing(model) if fixed else model)(x)
+    model = build(input_tensor=x, **options)
+    model = _without_preprocessing(model) if fixed else model
+    return model.inputs[0], model.output
 
 
 def _without_preprocessing(model: keras.Model) -> keras.Model:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+import keras
 from keras import layers
 
 _STEM_FILTERS = 32
@@ -65,13 +66,13 @@ def feature_map(x: Any, name: str) -> Any:
 def _block(x: Any, stage: _Stage, filters: int, stride: int, name: str) -> Any:
     """Mobile inverted bottleneck: widen, filter each channel by itself, narrow, add what came in."""
     entrance = x
-    channels = int(x.shape[-1])
+    channels = int(x.shape[_channel_axis()])
     if stage.expansion > 1:
         x = _convolution(x, channels * stage.expansion, 1, f"{name}_expand")
     x = layers.DepthwiseConv2D(
         stage.kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
     )(x)
-    x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_depthwise_bn")(x)
+    x = layers.BatchNormalization(_channel_axis(), epsilon=_EPSILON, name=f"{name}_depthwise_bn")(x)
     x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
     x = _convolution(x, filters, 1, f"{name}_project", activate=False)
     if stride == 1 and channels == filters:
@@ -83,8 +84,12 @@ def _convolution(
     x: Any, filters: int, kernel: int, name: str, *, stride: int = 1, activate: bool = True
 ) -> Any:
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(epsilon=_EPSILON, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(_channel_axis(), epsilon=_EPSILON, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if activate else x
+
+
+def _channel_axis() -> int:
+    return 1 if keras.config.image_data_format() == "channels_first" else -1
 
 
 def _round(filters: float, divisor: int = 8) -> int:
