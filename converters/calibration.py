@@ -15,6 +15,7 @@ from edgetl.errors import RunError
 from edgetl.progress import Progress
 from edgetl.training.dataset import Photo
 from edgetl.training.features import decode_all
+from edgetl.training.hashing import hash_file
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def decode_set(
 def _unchanged(photo: Photo) -> Photo:
     way_out = "give the folder of photos with --data, or train again"
     try:
-        digest = hashlib.sha256(photo.path.read_bytes()).hexdigest()
+        digest = hash_file(photo.path)
     except OSError as error:
         raise RunError(
             f"{photo.path}, a photo of this run, cannot be read ({error.strerror}): {way_out}"

@@ -14,6 +14,7 @@
     ├── ConversionError (RuntimeError)
     ├── ReportError (ValueError)     a file written by ``edgetl bench``
     ├── DeviceError (RuntimeError)   another machine, over SSH
+    ├── CacheError (OSError)         what edgetl keeps between runs
     ├── WriteError (OSError)         a file or folder that cannot be written
     └── GateError                    exit code 3: it worked, and the answer is no
 
@@ -82,6 +83,10 @@ class ReportError(EdgetlError, ValueError):
 
 class DeviceError(EdgetlError, RuntimeError):
     """Another machine cannot be reached over SSH, or cannot measure."""
+
+
+class CacheError(EdgetlError, OSError):
+    """What was kept in the cache changed while it was in use."""
 
 
 class WriteError(EdgetlError, OSError):

@@ -17,20 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl import cache
 from edgetl.errors import UsageError, WriteError
 
 _TEMPORARY = ".tmp-"
 _ASIDE = "old-"
 _WAYS_OUT = {
-    errno.ENOSPC: "the disk is full: free some space or choose another --out",
-    errno.EDQUOT: "your disk quota is used up: free some space or choose another --out",
-    errno.EACCES: "permission denied: choose another --out",
-    errno.EROFS: "the disk is read-only: choose another --out",
-    errno.ENOTDIR: "a part of that path is a file: choose another --out",
-    errno.EEXIST: "a part of that path is a file: choose another --out",
-    errno.EISDIR: "a folder of that name is there: choose another --out",
-    errno.EFBIG: "the file is larger than this system allows: choose another --out",
-    errno.ENAMETOOLONG: "the name is too long: choose another --out",
+    errno.ENOSPC: "the disk is full: free some space or {elsewhere}",
+    errno.EDQUOT: "your disk quota is used up: free some space or {elsewhere}",
+    errno.EACCES: "permission denied: {elsewhere}",
+    errno.EROFS: "the disk is read-only: {elsewhere}",
+    errno.ENOTDIR: "a part of that path is a file: {elsewhere}",
+    errno.EEXIST: "a part of that path is a file: {elsewhere}",
+    errno.EISDIR: "a folder of that name is there: {elsewhere}",
+    errno.EFBIG: "the file is larger than this system allows: {elsewhere}",
+    errno.ENAMETOOLONG: "the name is too long: {elsewhere}",
 }
 
 
@@ -115,6 +116,50 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np
             path.unlink()
             raise
         return array
+
+
+class Log:
+    """A new file that grows by whole pieces and is locked as long as its writer lives, however it ends.
+
+    What was appended outlives the process at once, and a power cut after :meth:`sync`. The last piece may be
+    torn: whoever reads it must be able to tell. Others see by the lock (``flock``) that the file still grows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import fcntl  # only POSIX has it, and a board's side needs none
+
+        self.path = path
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = _temporary(path)
+            self._file = temporary.open("xb", buffering=0)
+            try:
+                # Under its own name only once it is locked: nobody may take it for a dead one's.
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+                temporary.rename(path)
+            except BaseException:
+                self._file.close()
+                temporary.unlink(missing_ok=True)
+                raise
+
+    def append(self, piece: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            WriteError: the disk is full.
+        """
+        with _explained(self.path):
+            while piece:  # a disk that fills up takes a part, and says so only when asked for the rest
+                piece = piece[self._file.write(piece) or 0 :]
+
+    def sync(self) -> None:
+        """Flush to the disk what was appended."""
+        with _explained(self.path):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """End the file and let go of the lock."""
+        self._file.close()
 
 
 @contextlib.contextmanager
@@ -245,6 +290,14 @@ def _explained(path: Path, only: tuple[int, ...] | None = None) -> Iterator[None
     except OSError as error:
         if error.errno not in _WAYS_OUT or (only is not None and error.errno not in only):
             raise
-        explained = WriteError(f"cannot write {path}: {_WAYS_OUT[error.errno]}")
+        way_out = _WAYS_OUT[error.errno].format(elsewhere=_elsewhere(path))
+        explained = WriteError(f"cannot write {path}: {way_out}")
         explained.errno = error.errno
         raise explained from error
+
+
+def _elsewhere(path: Path) -> str:
+    """What to choose instead: what the user named is --out, and where edgetl keeps things is the cache."""
+    if path.absolute().is_relative_to(cache.folder().absolute()):
+        return f"name another folder in {cache.VARIABLE}"
+    return "choose another --out"

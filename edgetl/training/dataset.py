@@ -2,15 +2,17 @@
 
 import csv
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetl.errors import DatasetError
 from edgetl.images import SUFFIXES
+from edgetl.training.hashing import hash_all
+from edgetl.training.photo import Photo
+
+__all__ = ["SPLITS", "Dataset", "Photo", "Row", "find", "hash_all", "read"]
 
 SPLITS = ("train", "val", "test")
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -18,19 +20,6 @@ _VAL_SHARE = _TEST_SHARE = 0.15
 _FEWEST_UNSPLIT = 5
 """Photos a class needs before it can be split in three."""
 _FEWEST_TRAIN = 2
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One labelled picture."""
-
-    path: Path
-    label: int
-    """Index into ``Dataset.labels``."""
-    split: str
-    """``train``, ``val`` or ``test``."""
-    sha256: str
-    """Of the file's bytes."""
 
 
 @dataclass(frozen=True)
@@ -192,20 +181,6 @@ def _pictures(folder: Path) -> list[Path]:
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-
-
-def hash_all(paths: Sequence[Path]) -> list[str]:
-    """SHA-256 of each file, in the order of the paths."""
-    # hashlib lets go of the interpreter lock, so the disk and the cores are both kept busy.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(_hash, paths))
-
-
-def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _split(photos: Sequence[Photo], labels: tuple[str, ...]) -> list[Photo]:

@@ -136,7 +136,7 @@ def _advise(photos: Dataset, progress: Progress) -> None:
         progress.warn(f"accuracy is measured on {scored} photos only: mind its interval")
 
 
-def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads.Head:
+def _solve(photos: Dataset, table: features.FeatureTable, wanted: TrainConfig) -> heads.Head:
     held_out = None
     # Where val is all there is to score on, choosing on it too would flatter the score.
     if photos.scored_split == "test" and photos.split("val"):
@@ -149,7 +149,7 @@ def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads
     )
 
 
-def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evaluate.Metrics:
+def _measure(photos: Dataset, table: features.FeatureTable, head: heads.Head) -> evaluate.Metrics:
     rows, truth = rows_of(photos, table, photos.scored_split)
     known, answers = rows_of(photos, table, "train")
     return evaluate.measure(
@@ -161,10 +161,11 @@ def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evalua
     )
 
 
-def rows_of(photos: Dataset, table: dict[str, Any], split: str) -> tuple[Floats, Labels]:
+def rows_of(photos: Dataset, table: features.FeatureTable, split: str) -> tuple[Floats, Labels]:
     """Features, float32 (n, features), and labels, int64 (n,), of the photos of a split."""
     chosen = photos.split(split)
-    return np.stack([table[photo.sha256] for photo in chosen]), np.array([photo.label for photo in chosen])
+    labels = np.fromiter((photo.label for photo in chosen), np.int64, len(chosen))
+    return table.rows([photo.sha256 for photo in chosen]), labels
 
 
 def _describe(photos: Dataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:

@@ -1,0 +1,144 @@
+"""The backbone runs once over each picture, in a fast engine; what it says of it is kept on disk.
+
+A feature is found again by what decides its value: the bytes of the picture, the view of it, the contract,
+the backbone, its weights and the engine. So a renamed photo costs nothing, a changed one is computed anew.
+"""
+
+import contextlib
+import errno
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from edgetl import cache, pillow_warnings
+from edgetl.errors import WriteError
+from edgetl.progress import Progress
+from edgetl.reports.units import format_size
+from edgetl.runtime.base import AbstractEngine
+from edgetl.training.dataset import Photo
+from edgetl.training.features import views
+from edgetl.training.features.decoding import on_all_cores
+from edgetl.training.features.merging import merge
+from edgetl.training.features.shards import Writer, record_bytes
+from edgetl.training.features.table import FeatureTable
+from edgetl.training.prepare import Prepared
+
+_BATCH = 32
+"""Pictures a GPU gets at once, always so many: another number may round differently."""
+_SYNC_S = 1.0
+"""What a power cut can cost; a kill costs only the pictures in hand."""
+
+_Item = TypeVar("_Item")
+
+
+def extract(
+    photos: Sequence[Photo], prepared: Prepared, progress: Progress, *, view: int = 0
+) -> tuple[FeatureTable, dict[Path, str]]:
+    """Features of every photo that can be read.
+
+    Only what is not in the cache is computed, and is there as soon as it is: killed at any moment, the next
+    call goes on from there. Of each photo 24 bytes stay in memory, which say where its features lie.
+
+    Args:
+        photos: those wanted.
+        prepared: the backbone.
+        progress: hears of each picture computed.
+        view: which view of each picture, 0 for the picture as the contract says; see ``views.TABLE``.
+
+    Returns:
+        The table of features; and the photos that could not be read, with the reason.
+
+    Raises:
+        UsageError: there is no such view.
+        WriteError: the cache has no room for the features.
+    """
+    look = views.get(view)
+    folder = cache.folder() / "features" / prepared.key / look.key
+    merge(folder)
+    table = FeatureTable(folder)
+    hashes = [photo.sha256 for photo in photos]
+    known = table.has(hashes)
+    damaged = table.drop_damaged(list(itertools.compress(hashes, known)))
+    if damaged:
+        progress.warn(f"{damaged} cached features were damaged and are computed anew")
+        known = table.has(hashes)
+    # One picture under several names is computed once.
+    missing = list({photo.sha256: photo for photo in itertools.compress(photos, ~known)}.values())
+    if not missing:
+        return table, {}
+    _refuse_without_room(folder, len(missing) * record_bytes(table.width or prepared.choice.row.features))
+    unreadable: dict[Path, str] = {}
+    with (
+        contextlib.closing(Writer(folder)) as writer,
+        progress.step("features", total=len(missing)) as advance,
+        pillow_warnings.HIDDEN,
+    ):
+        synced = time.monotonic()
+        for count in _compute(missing, prepared, look, writer, unreadable):
+            advance(count)
+            if time.monotonic() > synced + _SYNC_S:
+                writer.sync()
+                synced = time.monotonic()
+    reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
+    failed = {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
+    return FeatureTable(folder), failed
+
+
+def _refuse_without_room(folder: Path, needed: int) -> None:
+    """Say so before the work, and not after hours of it."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        refused = WriteError(
+            f"the features of the photos take {format_size(needed)}, and {cache.folder()} has "
+            f"{format_size(free)} free: free some space or name another folder in {cache.VARIABLE}"
+        )
+        refused.errno = errno.ENOSPC
+        raise refused
+
+
+def _compute(
+    photos: Sequence[Photo],
+    prepared: Prepared,
+    look: views.View,
+    writer: Writer,
+    unreadable: dict[Path, str],
+) -> Iterator[int]:
+    """Put the features of each photo into the cache; yields how many more were done."""
+    contract = prepared.choice.contract
+    if prepared.engine == "keras":
+        with prepared.start() as engine:
+            decoded = on_all_cores(lambda photo: look.decode(photo.path, contract), photos, unreadable)
+            for batch in _batches(decoded, _BATCH):
+                pixels = np.zeros((_BATCH, *contract.shape), np.uint8)
+                pixels[: len(batch)] = [picture for _, picture in batch]
+                (features,) = engine.run(pixels)
+                for (photo, _), row in zip(batch, features, strict=False):  # the last batch is filled up
+                    writer.add(photo.sha256, row)
+                yield len(batch)
+        return
+    # Each core decodes and infers on its own: nobody waits for anybody, and one thread an inference
+    # wastes nothing on splitting it.
+    own = threading.local()
+
+    def extract_one(photo: Photo) -> None:
+        pixels = look.decode(photo.path, contract)
+        if not hasattr(own, "engine"):
+            own.engine = prepared.start(num_threads=1)
+        engine: AbstractEngine = own.engine
+        (features,) = engine.run(pixels[np.newaxis])
+        writer.add(photo.sha256, features[0])
+
+    for _ in on_all_cores(extract_one, photos, unreadable):
+        yield 1
+
+
+def _batches(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    while batch := list(itertools.islice(items, size)):
+        yield batch
