@@ -17,9 +17,11 @@ if TYPE_CHECKING:  # a device draws the page of a benchmark without the training
 
 Thumbnails = Mapping[Path, NDArray[np.uint8]]
 
-_MOST_PICTURES = 150
+_MOST_PICTURES = 180
 """On the whole page, of some 8 kB each: it stays below 2 MB."""
-_MOST_EACH, _LEAST_EACH = 32, 8
+_MOST_EACH = 30
+_FEW_NAMES = 8
+"""So many names are shown without being asked for."""
 _MOST_NAMES = 200
 
 
@@ -99,7 +101,7 @@ def _sheet(chosen: Sequence["PhotoNote"], root: Path, thumbnails: Thumbnails) ->
 
 def _figure(photo: "PhotoNote", root: Path, thumbnails: Thumbnails) -> Html:
     name = text(_name(photo.path, root))
-    note = tag("small", text(photo.note)) if photo.note else Html("")
+    note = tag("small", text(_note(photo))) if photo.note else Html("")
     return picture(thumbnails[photo.path], join(name, note), alt=_name(photo.path, root))
 
 
@@ -108,8 +110,7 @@ def _names(finding: "Finding", root: Path, *, few: bool) -> Html:
         name = _name(photo.path, root)
         place = name if root in photo.path.parents or not photo.label else f"{name} ({photo.label})"
         group = f"group {photo.group}: " if photo.group is not None else ""
-        # What an error says of a file begins with its whole path already.
-        note = photo.note.removeprefix(str(photo.path)).strip(" :")
+        note = _note(photo)
         return tag("li", text(group), tag("code", text(place)), text(f" {note}" if note else ""))
 
     lines = [line(photo) for photo in finding.photos[:_MOST_NAMES]]
@@ -117,21 +118,28 @@ def _names(finding: "Finding", root: Path, *, few: bool) -> Html:
     if rest > 0:
         lines.append(tag("li", text(f"and {rest:,} more: edgetl check --json has all")))
     made = tag("ul", *lines, class_="files")
-    if few and len(finding.photos) <= _LEAST_EACH:
+    if few and len(finding.photos) <= _FEW_NAMES:
         return made
-    said = f"Names of {'the file' if len(finding.photos) == 1 else f'all {len(finding.photos):,} files'}"
+    said = f"The names of all {len(finding.photos):,}" if len(finding.photos) > 1 else "Its name"
     return tag("details", tag("summary", text(said)), made)
 
 
 def _chosen(finding: "Finding", findings: Sequence["Finding"]) -> Sequence["PhotoNote"]:
     """The first photos, as many as the page has room for; no group is torn apart where that can be helped."""
-    illustrated = sum(bool(other.photos) for other in findings)
-    room = max(_LEAST_EACH, min(_MOST_EACH, _MOST_PICTURES // max(1, illustrated)))
+    counts = [len(other.photos) for other in findings]
+    room = next(
+        (most for most in range(_MOST_EACH, 1, -1) if sum(min(most, n) for n in counts) <= _MOST_PICTURES), 1
+    )
     photos = finding.photos[:room]
     if len(photos) < len(finding.photos) and photos[-1].group is not None:
         whole = [photo for photo in photos if photo.group != finding.photos[room].group]
         return whole or photos
     return photos
+
+
+def _note(photo: "PhotoNote") -> str:
+    # What an error says of a file begins with its whole path, which stands beside it already.
+    return photo.note.removeprefix(str(photo.path)).strip(" :")
 
 
 def _name(path: Path, root: Path) -> str:

@@ -116,7 +116,8 @@ def _nested(subject: Subject) -> list[Finding]:
     notes = tuple(note for photos in inner.values() for note in photos)
     listed = ", ".join((odd or names)[:_ENDINGS]) + (" …" if len(odd or names) > _ENDINGS else "")
     count = counted(len(notes), "photo")
-    what = f"{count} in folders inside class folders ({listed}) are labelled by the outer one"
+    is_labelled = "is" if len(notes) == 1 else "are"
+    what = f"{count} in folders inside class folders ({listed}) {is_labelled} labelled by the outer one"
     if odd:
         title = f"{what}, and the inner name is a class or a split itself: move them to where they belong"
         return [Finding("nested folders", "warning", title, notes)]

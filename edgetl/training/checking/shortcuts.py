@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training.checking.findings import Finding, PhotoNote
+from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.pictures import Picture
 from edgetl.training.checking.subject import Subject
 
@@ -51,18 +51,18 @@ class Given:
 
 
 def find(subject: Subject, seed: int = 0) -> list[Finding]:
-    """The properties that give a class away, one finding each."""
+    """The properties that give a class away, together."""
     photos = subject.photos
     if len(subject.labels) < 2 or not photos:
         return []
     labels = np.array([photo.label for photo in photos])
-    by_property: dict[str, list[Given]] = {}
-    for name, values in _values(subject).items():
-        for label in range(len(subject.labels)):
-            given = _try(name, values, labels, label, seed)
-            if given is not None:
-                by_property.setdefault(name, []).append(given)
-    return [_finding(subject, name, found, labels) for name, found in by_property.items()]
+    found = [
+        given
+        for name, values in _values(subject).items()
+        for label in range(len(subject.labels))
+        if (given := _try(name, values, labels, label, seed)) is not None
+    ]
+    return [_finding(subject, found, labels)] if found else []
 
 
 def _values(subject: Subject) -> dict[str, NDArray[np.int64]]:
@@ -104,35 +104,36 @@ def _try(
     return Given(prediction, label, name, guessed)
 
 
-def _finding(subject: Subject, name: str, found: list[Given], labels: NDArray[np.int64]) -> Finding:
-    best = max(found, key=lambda given: given.prediction)
-    is_class = labels == best.label
-    hits = 100 * best.recognised[is_class].mean()
-    misses = 100 * best.recognised[~is_class].mean()
-    named = ", ".join(repr(subject.labels[given.label]) for given in found[:4]) + (
-        " …" if len(found) > 4 else ""
-    )
+def _finding(subject: Subject, found: list[Given], labels: NDArray[np.int64]) -> Finding:
+    best: dict[str, Given] = {}
+    for given in sorted(found, key=lambda given: -given.prediction):
+        best.setdefault(given.property, given)
+    told = "; ".join(_told(subject, given, labels == given.label) for given in best.values())
     title = (
-        f"The {name} alone gives {named} away: by it {hits:.0f} % of {subject.labels[best.label]!r} are "
-        "recognised "
-        f"and {misses:.0f} % of the others mistaken for it, without a look at the picture; a model can "
-        "learn the "
-        "files' traces in place of the thing: take photos of all classes in the same way, or save them all "
-        "alike"
+        f"Files give the class away, without a look at the picture: {told}. A model can learn their traces "
+        "in place "
+        "of the thing: take photos of all classes in the same way, or save them all alike"
     )
-    return Finding(f"{name} tells the class", "warning", title, _examples(subject, name, best, is_class))
+    first = next(iter(best.values()))
+    of = _PRINTED[first.property]
+    notes = tuple(
+        subject.note(photo, f"{first.property}: {of(subject.of(photo)) or 'none'}")
+        for photo, recognised in zip(subject.photos, first.recognised, strict=True)
+        if recognised and photo.label == first.label
+    )
+    return Finding("files that give the class away", "warning", title, notes)
 
 
-def _examples(
-    subject: Subject, name: str, given: Given, is_class: NDArray[np.bool_]
-) -> tuple[PhotoNote, ...]:
-    describe = {**_NAMED, **{key: _rounded(of) for key, of in _MEASURED.items()}}[name]
-    return tuple(
-        subject.note(photo, f"{name}: {describe(subject.of(photo)) or 'none'}")
-        for photo, recognised, right in zip(subject.photos, given.recognised, is_class, strict=True)
-        if recognised and right
+def _told(subject: Subject, given: Given, is_class: NDArray[np.bool_]) -> str:
+    hits, misses = given.recognised[is_class].mean(), given.recognised[~is_class].mean()
+    return (
+        f"by the {given.property}, {100 * hits:.0f} % of {subject.labels[given.label]!r} are recognised and "
+        f"{100 * misses:.0f} % of the others mistaken for it"
     )
 
 
 def _rounded(of: Callable[[Picture], float]) -> Callable[[Picture], str]:
     return lambda picture: f"{of(picture):,.0f}" if of(picture) >= 100 else f"{of(picture):.2f}"
+
+
+_PRINTED = {**_NAMED, **{name: _rounded(of) for name, of in _MEASURED.items()}}
