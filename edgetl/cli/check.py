@@ -88,7 +88,12 @@ def _print(report: "CheckReport") -> None:
     if not report.findings:
         output.result("found    nothing to complain of")
     if report.fixed is not None:
-        output.result(f"fixed    {len(report.moved):,} files moved away: {report.fixed}")
+        output.result(f"fixed    {_fixed(report)}: {report.fixed}")
+
+
+def _fixed(report: "CheckReport") -> str:
+    files = f"{len(report.moved):,} file{'' if len(report.moved) == 1 else 's'}"
+    return f"{files} moved away" if report.data.is_dir() else f"{files} left out, and lines of no use"
 
 
 def _end(report: "CheckReport") -> None:
@@ -102,12 +107,11 @@ def _end(report: "CheckReport") -> None:
     elif not errors:
         output.next_command("edgetl", "train", report.data)
     if errors:
-        raise GateError(
-            f"{report.data} has {errors} error{'' if errors == 1 else 's'}: the first lines above say which"
-        )
+        raise GateError(f"{report.data} has {errors} error{'' if errors == 1 else 's'}, told above")
 
 
 def _undo(data: Path, as_json: bool) -> None:
+    from edgetl.training.checking.findings import counted
     from edgetl.training.checking.quarantine import undo
 
     done = undo(data)
@@ -115,7 +119,7 @@ def _undo(data: Path, as_json: bool) -> None:
         lists = {"restored": done.restored, "kept": done.kept}
         output.result_json({name: [str(path) for path in paths] for name, paths in lists.items()})
     else:
-        output.result(f"restored {len(done.restored):,} files")
+        output.result(f"restored {counted(len(done.restored), 'file')}")
     for path in done.kept:
         output.advice(f"{path} stays there: something else stands in its place now")
     output.next_command("edgetl", "check", data)

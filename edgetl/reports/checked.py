@@ -55,7 +55,9 @@ def overview(report: "CheckReport") -> Section:
     columns = [Column("How bad", numeric=False), Column("What", numeric=False), Column("Files")]
     parts = [figures, table("All findings, worst first", columns, rows)]
     if report.fixed is not None:
-        moved = f"{len(report.moved):,} files were moved away; what is left is in {report.fixed}"
+        moved = (
+            f"Fixed: {len(report.moved):,} of these files are no longer part of the data; see {report.fixed}."
+        )
         parts.append(tag("p", text(moved)))
     if not report.features:
         skipped = (
