@@ -191,7 +191,7 @@ def whole_compare_page() -> str:
 
 
 def whole_check_page() -> str:
-    """More findings and photos than the page has room for; long names, groups, and files that show nothing."""
+    """More findings and photos than the page has room for; long names, groups, files that show nothing."""
     root = Path("/home/somebody/photos-with-a-rather-long-name")
     findings = [
         Finding(
