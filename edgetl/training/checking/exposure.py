@@ -7,8 +7,8 @@ from edgetl.training.checking.findings import Finding, PhotoNote, counted
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
 
-_BLANK = 6.0
-"""Standard deviation of the luma, of 255, under which there is nothing to see."""
+_BLANK = 2.0
+"""Standard deviation of the luma, of 255, under which there is nothing to see; dead solar cells have 2.2."""
 _DARK = 24.0
 """Mean luma, of 255."""
 _LEAST_LIGHT = np.log(2.5) / robust.OUTLYING
