@@ -222,6 +222,28 @@ def refuse_place(path: Path, *, replace: bool, marker: str | None = None) -> Non
         raise UsageError(f"{path} has no {marker}, so it is something else and stays: choose another --out")
 
 
+def move(source: Path, target: Path) -> None:
+    """Move a file to a place where nothing stands: at every moment it is whole at one of the two.
+
+    Raises:
+        WriteError: the disk is full or read-only, or something stands at ``target``.
+    """
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target):
+            raise WriteError(f"cannot move {source} to {target}: something stands there, and stays")
+        try:
+            source.rename(target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:  # a folder of the data that is a link to another disk
+                raise
+            with new_file(target) as copy:
+                shutil.copy2(source, copy)
+            source.unlink()
+        _sync_folder(target.parent)
+        _sync_folder(source.parent)
+
+
 def remove_stale(path: Path) -> None:
     """Clear away what a killed process left beside ``path`` while it was writing it."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}{_TEMPORARY}*"):

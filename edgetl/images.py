@@ -46,6 +46,8 @@ _FORMATS = tuple(
 )
 _KERNELS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _ORIENTATION_TAG = 0x0112
+ON_THEIR_SIDE = (5, 6, 7, 8)
+"""EXIF orientations that swap width and height."""
 _TURNS = {  # EXIF 2.32, tag 274: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -118,11 +120,23 @@ def load(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMITS)
                 _reduce(image, contract)
             _load_pixels(image)
             # Read only now: Pillow turns TIFF itself while it loads, and then drops the tag.
-            return Decoded(_to_8_bit(image, name), _orientation(image))
+            return Decoded(_to_8_bit(image, name), orientation(image))
         except ImageError:
             raise
         except Exception as error:
             raise ImageError(f"{name} cannot be decoded ({error}): it is truncated or damaged") from error
+
+
+def open_header(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """Format, mode, size and EXIF data of a file, as a Pillow image of which no pixel is decoded.
+
+    Raises:
+        ImageError: the source is missing, too large, or no picture.
+    """
+    if isinstance(source, (np.ndarray, Image.Image)):
+        raise ImageError(f"a {type(source).__name__} has no header: give a path, bytes or an open file")
+    with pillow_warnings.HIDDEN:
+        return _open(*_read(source, limits), limits)
 
 
 def _open(name: str, data: bytes, limits: Limits) -> Image.Image:
@@ -145,7 +159,7 @@ def _open(name: str, data: bytes, limits: Limits) -> Image.Image:
 
 def _reduce(image: Image.Image, contract: Contract) -> None:
     """Ask the decoder for fewer pixels, as far as the resize allows; only JPEG acts on it."""
-    width, height = target = _target(contract, _orientation(image))
+    width, height = target = _target(contract, orientation(image))
     left, top, right, bottom = _window(image.size, target, contract)
     scale = _REDUCING_GAP * max(width / (right - left), height / (bottom - top))
     if scale < 1:
@@ -184,7 +198,8 @@ def fit(decoded: Decoded, contract: Contract) -> Pixels:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation of a picture, 1 to 8; 1 where it has none."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF data, of whatever kind, does not spoil the picture
@@ -194,7 +209,7 @@ def _orientation(image: Image.Image) -> int:
 def _target(contract: Contract, orientation: int) -> tuple[int, int]:
     """(width, height) before the picture is turned; orientations 5 to 8 lie on their side."""
     size = (contract.width, contract.height)
-    return size[::-1] if orientation in (5, 6, 7, 8) else size
+    return size[::-1] if orientation in ON_THEIR_SIDE else size
 
 
 def _is_whole(size: tuple[int, int], target: tuple[int, int], contract: Contract) -> bool:

@@ -356,3 +356,35 @@ def test_force_replaces_only_what_the_marker_says_is_its_own(tmp_path: Path) -> 
     with files.new_folder(photos, replace=True, marker="run.json") as folder:
         (folder / "new").write_text("new")
     assert [path.name for path in photos.iterdir()] == ["new"]
+
+
+def test_a_moved_file_is_whole_at_its_new_place(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.jpg", tmp_path / "new" / "deep" / "a.jpg"
+    source.write_bytes(b"photo")
+    files.move(source, target)
+    assert (source.exists(), target.read_bytes()) == (False, b"photo")
+
+
+def test_a_file_is_not_moved_onto_another_or_onto_a_dead_link(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
+    for target in ("b", "dead"):
+        with pytest.raises(WriteError, match="something stands there, and stays"):
+            files.move(tmp_path / "a", tmp_path / target)
+    assert (tmp_path / "a").read_bytes() == b"a"
+    assert (tmp_path / "b").read_bytes() == b"b"
+
+
+def test_a_file_moves_to_another_disk(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "a").write_bytes(b"photo")
+    files.move(tmp_path / "a", small_disk / "a")
+    assert ((tmp_path / "a").exists(), (small_disk / "a").read_bytes()) == (False, b"photo")
+
+
+def test_a_file_stays_where_it_is_when_the_other_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(2_000_000))
+    with pytest.raises(WriteError, match="the disk is full"):
+        files.move(tmp_path / "a", small_disk / "a")
+    assert (tmp_path / "a").stat().st_size == 2_000_000
+    assert list(small_disk.iterdir()) == []

@@ -577,3 +577,17 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
         writing = pool.submit(pipe.write_bytes, data)
         assert np.array_equal(images.decode(pipe, SMALL), images.decode(data, SMALL))
         writing.result()
+
+
+def test_a_header_tells_the_size_of_a_picture_whose_pixels_are_gone(tmp_path: Path) -> None:
+    data = encoded(scene(160, 120))
+    header = images.open_header(data[: len(data) // 2])
+    assert (header.format, header.mode, header.size) == ("JPEG", "RGB", (160, 120))
+    with pytest.raises(ImageError, match="is truncated or damaged"):
+        images.decode(data[: len(data) // 2], Contract(32, 32))
+
+
+@pytest.mark.parametrize("source", [np.zeros((4, 4, 3), np.uint8), Image.new("RGB", (4, 4))])
+def test_what_is_no_file_has_no_header(source: images.Source) -> None:
+    with pytest.raises(ImageError, match="has no header: give a path, bytes or an open file"):
+        images.open_header(source)

@@ -15,6 +15,7 @@ from edgetl.errors import EdgetlError
 
 _COMMANDS = (
     "demo",
+    "check",
     "train",
     "export",
     "verify",

@@ -1,15 +1,17 @@
-"""The pages of train, export, bench, compare and demo: which sections each has, in which order."""
+"""The pages of check, train, export, bench, compare and demo: which sections each has, in which order."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import edgetl
 from edgetl.benchmarks.comparing.compare import Comparison
 from edgetl.benchmarks.results import BenchReport
 from edgetl.manifest import Manifest
-from edgetl.reports import measured, page, sections
+from edgetl.reports import checked, measured, page, sections
 from edgetl.reports.page import Section
 
 if TYPE_CHECKING:  # a device draws the page of a benchmark without the training side
+    from edgetl.training.checking.report import CheckReport
     from edgetl.training.run import Run
 
 _COMPARED = (
@@ -72,6 +74,19 @@ def compare_page(comparisons: Sequence[Comparison]) -> str:
     title = f"{first.bundle}: benchmarks compared"
     subtitle = f"A was measured {first.created} on {first.machine.label}"
     return page.render(title, subtitle, [*found, sections.terms(_COMPARED)])
+
+
+def check_page(report: "CheckReport", thumbnails: checked.Thumbnails) -> str:
+    """What ``edgetl check`` found.
+
+    Args:
+        report: with its findings, worst first.
+        thumbnails: small pictures of the photos that ``checked.shown`` names.
+    """
+    data = report.data.resolve()
+    found = [checked.finding(one, report.findings, report.root, thumbnails) for one in report.findings]
+    subtitle = f"Checked {report.created} with edgetl {edgetl.__version__}"
+    return page.render(data.name, subtitle, [checked.overview(report), *found])
 
 
 def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:

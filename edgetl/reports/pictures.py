@@ -25,14 +25,16 @@ def pictures(title: str, items: Sequence[tuple[NDArray[np.uint8], str]], *, note
         items: uint8 (h, w, 3) RGB, and what to say of it; the first 40 are shown.
         note: what they are, in a sentence.
     """
-    shown = [
-        tag("figure", tag("img", src=_data(pixels), alt=caption), tag("figcaption", text(caption)))
-        for pixels, caption in items[:MOST_PICTURES]
-    ]
+    shown = [picture(pixels, text(caption), alt=caption) for pixels, caption in items[:MOST_PICTURES]]
     sentences = [note, f"The first {MOST_PICTURES} of {len(items)}." if len(items) > MOST_PICTURES else ""]
     said = " ".join(sentence for sentence in sentences if sentence)
     head = tag("p", text(said)) if said else Html("")
     return Section(title, join(head, tag("div", *shown, class_="gallery")))
+
+
+def picture(pixels: NDArray[np.uint8], caption: Html, *, alt: str) -> Html:
+    """One of a gallery: uint8 (h, w, 3) RGB with a line below it, and what it is for who cannot see it."""
+    return tag("figure", tag("img", src=_data(pixels), alt=alt), tag("figcaption", caption))
 
 
 def _data(pixels: NDArray[np.uint8]) -> str:

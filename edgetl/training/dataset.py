@@ -1,21 +1,21 @@
 """From a folder or a CSV file to labelled, split, hashed photos."""
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetl.errors import DatasetError
-from edgetl.images import SUFFIXES
+from edgetl.training import listing as listings
+from edgetl.training import rules
 from edgetl.training.hashing import hash_all
+from edgetl.training.listing import Fault, Listing
 from edgetl.training.photo import Photo
 
-__all__ = ["SPLITS", "Dataset", "Photo", "Row", "find", "hash_all", "read"]
+__all__ = ["SPLITS", "Dataset", "Photo", "faults_of_counts", "find", "hash_all", "read"]
 
 SPLITS = ("train", "val", "test")
-_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _VAL_SHARE = _TEST_SHARE = 0.15
 _FEWEST_UNSPLIT = 5
 """Photos a class needs before it can be split in three."""
@@ -53,7 +53,7 @@ class Dataset:
         """
         gone = set(paths)
         kept = replace(self, photos=tuple(photo for photo in self.photos if photo.path not in gone))
-        _check_counts(kept)
+        _refuse(faults_of_counts(kept))
         return kept
 
     def leaks(self) -> tuple[Photo, ...]:
@@ -71,29 +71,39 @@ def read(data: str | Path) -> Dataset:
 
     Raises:
         DatasetError: nothing there, no pictures, one class only, an empty class, too few photos of
-            one, or a label in val or test that train does not have.
+            one, two labels that look the same, or a label in val or test that train does not have.
     """
-    source = Path(data)
-    rows = find(source)
-    root = source.parent if source.is_file() else source
-    labels = tuple(sorted({label for _, label, _ in rows}))
-    hashes = hash_all([path for path, _, _ in rows])
+    listing = listings.read(data)
+    _refuse((*listing.faults, *rules.faults(listing)))
+    dataset = assemble(listing)
+    _refuse(faults_of_counts(dataset, split_here=is_split_here(listing)))
+    return dataset
+
+
+def assemble(listing: Listing, unreadable: dict[Path, str] | None = None) -> Dataset:
+    """Hash the listed photos and split them where the data does not, whatever faults there are.
+
+    Args:
+        listing: what to read.
+        unreadable: gets the files that cannot be read, with the reason; None raises instead.
+
+    Raises:
+        DatasetError: a file cannot be read.
+    """
+    digests = hash_all([entry.path for entry in listing.entries], unreadable)
+    labels = listing.labels
     numbers = {label: number for number, label in enumerate(labels)}
     photos = [
-        Photo(path, numbers[label], split or "", digest)
-        for (path, label, split), digest in zip(rows, hashes, strict=True)
+        Photo(entry.path, numbers[entry.label], entry.split or "train", digest)
+        for entry, digest in zip(listing.entries, digests, strict=True)
+        if unreadable is None or entry.path not in unreadable
     ]
-    _check_classes(source, labels)
-    _check_labels(rows)
-    if not all(photo.split for photo in photos):
-        if any(photo.split for photo in photos):
-            raise DatasetError(f"{source} gives a split for some photos only: give it for all or for none")
-        photos = _split(photos, labels)
-    elif not {"val", "test"} & {photo.split for photo in photos}:
-        raise DatasetError(f"{source} has no val and no test photos: give one, or leave the split out")
-    dataset = Dataset(root, labels, tuple(photos))
-    _check_counts(dataset)
-    return dataset
+    return Dataset(listing.root, labels, tuple(_split(photos) if is_split_here(listing) else photos))
+
+
+def is_split_here(listing: Listing) -> bool:
+    """Whether the data names no split, so that edgetl makes them."""
+    return not any(entry.split for entry in listing.entries)
 
 
 Row = tuple[Path, str, str | None]
@@ -106,134 +116,60 @@ def find(data: str | Path) -> list[Row]:
     Raises:
         DatasetError: nothing there, or a class without pictures.
     """
-    source = Path(data)
-    if not source.exists():
-        raise DatasetError(f"{source} does not exist: give a folder of photos or a CSV file")
-    return _rows_of_csv(source) if source.is_file() else _rows_of_folder(source)
+    listing = listings.read(data)
+    _refuse(listing.faults)
+    return [(entry.path, entry.label, entry.split) for entry in listing.entries]
 
 
-def _rows_of_folder(folder: Path) -> list[Row]:
-    children = _subfolders(folder)
-    if children and {child.name.lower() for child in children} <= set(_SPLIT_FOLDERS):
-        if not any(child.name.lower() == "train" for child in children):
-            raise DatasetError(f"{folder} has {_names(children)} but no train folder")
-        return [
-            (path, label, _SPLIT_FOLDERS[child.name.lower()])
-            for child in children
-            for path, label in _rows_of_classes(child)
-        ]
-    return [(path, label, None) for path, label in _rows_of_classes(folder)]
+def faults_of_counts(dataset: Dataset, *, split_here: bool = False) -> Iterator[Fault]:
+    """Classes with too few photos, and a split without any.
 
-
-def _rows_of_classes(folder: Path) -> list[tuple[Path, str]]:
-    classes = _subfolders(folder)
-    if not classes:
-        found = len(_pictures(folder))
-        hint = f"its {found} pictures lie beside each other" if found else "it has none"
-        raise DatasetError(f"{folder} needs one folder of photos per class, and {hint}")
-    rows = []
-    for child in classes:
-        pictures = _pictures(child)
-        if not pictures:
-            raise DatasetError(
-                f"{child} has no pictures ({', '.join(sorted(SUFFIXES))}): remove it or fill it"
+    Args:
+        dataset: with all photos, or with those alone that could be decoded.
+        split_here: whether edgetl split it, for which a class needs more photos.
+    """
+    if split_here:
+        different = {label: set[str]() for label in range(len(dataset.labels))}
+        for photo in dataset.photos:
+            different[photo.label].add(photo.sha256)
+        few = [dataset.labels[label] for label, found in different.items() if len(found) < _FEWEST_UNSPLIT]
+        if few:
+            sentence = (
+                f"a class needs {_FEWEST_UNSPLIT} different photos to be split into train, val and test; "
+                f"too few of: {', '.join(few)}"
             )
-        rows += [(path, child.name) for path in pictures]
-    return rows
+            yield Fault("few photos", sentence, dataset.root)
+            return
+    counts = Counter(photo.label for photo in dataset.split("train"))
+    few = [label for number, label in enumerate(dataset.labels) if counts[number] < _FEWEST_TRAIN]
+    if few:
+        sentence = (
+            f"a class needs {_FEWEST_TRAIN} readable train photos or more; too few of: {', '.join(few)}"
+        )
+        yield Fault("few photos", sentence, dataset.root)
+    if not dataset.split(dataset.scored_split):
+        sentence = f"{dataset.root} has no readable val or test photo left"
+        yield Fault("splits", sentence, dataset.root)
 
 
-def _rows_of_csv(file: Path) -> list[Row]:
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines)
-            columns = [name.strip().lower() for name in reader.fieldnames or ()]
-            if not {"path", "label"} <= set(columns):
-                raise DatasetError(f"{file} needs a first line with the columns path,label and perhaps split")
-            reader.fieldnames = columns
-            return [_row_of_line(file, reader.line_num, line) for line in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} is no CSV file in UTF-8: {error}") from error
+def _refuse(faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        raise DatasetError(fault.sentence)
 
 
-def _row_of_line(file: Path, number: int, line: dict[str, str | None]) -> Row:
-    values = {name: (line.get(name) or "").strip() for name in ("path", "label", "split")}
-    where = f"{file}, line {number}"
-    if not values["path"] or not values["label"]:
-        raise DatasetError(f"{where} has no path or no label")
-    split = _SPLIT_FOLDERS.get(values["split"].lower()) if values["split"] else None
-    if values["split"] and split is None:
-        raise DatasetError(f"{where} has the split {values['split']!r}: choose train, val or test")
-    path = file.parent / values["path"]
-    if not path.is_file():
-        raise DatasetError(f"{where} names {path}, which is not there")
-    return path, values["label"], split
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
-
-
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
-def _split(photos: Sequence[Photo], labels: tuple[str, ...]) -> list[Photo]:
+def _split(photos: Sequence[Photo]) -> list[Photo]:
     """Split each class 70/15/15 by content hash: renaming, adding or removing photos moves few others.
 
-    Copies of one photo share a hash and so a split.
+    Copies of one photo share a hash and so a split. A class with too few photos stays in train whole.
     """
-    by_class: dict[int, dict[str, list[Photo]]] = defaultdict(lambda: defaultdict(list))
+    by_class: dict[int, set[str]] = defaultdict(set)
     for photo in photos:
-        by_class[photo.label][photo.sha256].append(photo)
-    few = [labels[label] for label, groups in sorted(by_class.items()) if len(groups) < _FEWEST_UNSPLIT]
-    if few:
-        raise DatasetError(
-            f"a class needs {_FEWEST_UNSPLIT} different photos to be split into train, val and test; "
-            f"too few of: {', '.join(few)}"
-        )
-    split_of = {}
-    for groups in by_class.values():
-        hashes = sorted(groups)
+        by_class[photo.label].add(photo.sha256)
+    split_of: dict[str, str] = {}
+    for found in by_class.values():
+        hashes = sorted(found) if len(found) >= _FEWEST_UNSPLIT else []
         tests = max(1, round(len(hashes) * _TEST_SHARE))
         vals = max(1, round(len(hashes) * _VAL_SHARE))
         for place, digest in enumerate(hashes):
             split_of[digest] = "test" if place < tests else "val" if place < tests + vals else "train"
-    return [replace(photo, split=split_of[photo.sha256]) for photo in photos]
-
-
-def _check_classes(source: Path, labels: tuple[str, ...]) -> None:
-    if not labels:
-        raise DatasetError(f"{source} has no pictures")
-    if len(labels) < 2:
-        raise DatasetError(f"{source} has only one class, {labels[0]!r}: a classifier needs two or more")
-
-
-def _check_labels(rows: Sequence[Row]) -> None:
-    known = {label for _, label, split in rows if split == "train"}
-    for path, label, split in rows:
-        if split and label not in known:
-            raise DatasetError(
-                f"{path} is a {split} photo with the label {label!r}, which train does not have: "
-                f"it has {', '.join(sorted(known)) or 'none'}"
-            )
-
-
-def _check_counts(dataset: Dataset) -> None:
-    counts = Counter(photo.label for photo in dataset.split("train"))
-    few = [label for number, label in enumerate(dataset.labels) if counts[number] < _FEWEST_TRAIN]
-    if few:
-        raise DatasetError(
-            f"a class needs {_FEWEST_TRAIN} readable train photos or more; too few of: {', '.join(few)}"
-        )
-    if not dataset.split(dataset.scored_split):
-        raise DatasetError(f"{dataset.root} has no readable val or test photo left")
-
-
-def _names(folders: Sequence[Path]) -> str:
-    return ", ".join(folder.name for folder in folders)
+    return [replace(photo, split=split_of.get(photo.sha256, "train")) for photo in photos]

@@ -129,11 +129,15 @@ def _advise(photos: Dataset, progress: Progress) -> None:
     if leaks:
         progress.warn(
             f"{len(leaks)} photos of val and test stand in train too, byte for byte, and make the accuracy "
-            f"look better than it is; the first is {leaks[0].path}"
+            f"look better than it is; the first is {leaks[0].path}; edgetl check names all, and what else "
+            "is wrong"
         )
     scored = len(photos.split(photos.scored_split))
     if scored < _FEW:
-        progress.warn(f"accuracy is measured on {scored} photos only: mind its interval")
+        progress.warn(
+            f"accuracy is measured on {scored} photos only: mind its interval; edgetl check says what it "
+            "can tell"
+        )
 
 
 def _solve(photos: Dataset, table: features.FeatureTable, wanted: TrainConfig) -> heads.Head:

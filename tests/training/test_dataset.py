@@ -156,6 +156,50 @@ def test_refuses_a_label_of_a_csv_that_train_does_not_have(photos: Path, tmp_pat
     )
 
 
+@pytest.mark.parametrize("other", ["Rose", "rose ", "ｒｏｓｅ", "ro\u017fe"])
+def test_refuses_labels_that_only_look_different(photos: Path, other: str) -> None:
+    fill(photos / other, 9, start=400)
+    names = " and ".join(map(repr, sorted(["rose", other])))
+    assert refusal(photos) == (
+        f"{photos} has the labels {names}, which differ only in case, spaces or Unicode form: give them "
+        "one name, or two that differ"
+    )
+
+
+def test_takes_single_letters_in_upper_and_lower_case(tmp_path: Path) -> None:
+    for number, letter in enumerate("aAbB"):
+        fill(tmp_path / letter, 5, start=10 * number)
+    assert datasets.read(tmp_path).labels == ("A", "B", "a", "b")
+
+
+def test_refuses_a_label_that_is_no_text_on_one_line(photos: Path) -> None:
+    fill(photos / "ro\nse", 9, start=400)
+    assert r"has the label 'ro\nse': a label is text on one line; rename it" in refusal(photos)
+
+
+def test_refuses_splits_that_lie_beside_something_else(tmp_path: Path) -> None:
+    for split, start in (("train", 0), ("val", 50), ("annotations", 90)):
+        fill(tmp_path / split / "ants", 4, start=start)
+        fill(tmp_path / split / "bees", 4, start=start + 20)
+    assert refusal(tmp_path) == (
+        f"{tmp_path} has annotations beside train, val: photos belong into the splits, and "
+        "anything else elsewhere"
+    )
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 9)
+    fill(tmp_path / "bus", 9, start=20)
+    assert datasets.read(tmp_path).labels == ("bus", "train")
+
+
+def test_refuses_labels_before_it_reads_any_file(tmp_path: Path) -> None:
+    for label in ("cat", "Cat"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "a.jpg").symlink_to("/proc/self/mem")  # nobody can read this
+    assert "'Cat' and 'cat'" in refusal(tmp_path)
+
+
 def test_refuses_a_csv_line_by_its_number(tmp_path: Path) -> None:
     file = tmp_path / "photos.csv"
     file.write_text("path,label,split\nmissing.jpg,rose,train\n")

@@ -1,0 +1,125 @@
+"""``edgetl check``: a thin shell over ``edgetl.check``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgetl.cli import output
+from edgetl.cli.lines import console_progress
+from edgetl.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from edgetl.training.checking.report import CheckReport
+
+
+@click.command("check", short_help="Find what is wrong with photos and labels.")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="HTML page to write. [default: runs/NAME_OF_DATA-check.html]",
+)
+@click.option(
+    "--fix", is_flag=True, help="Move unreadable files, and copies of scored photos, into quarantine."
+)
+@click.option("--undo", is_flag=True, help="Move everything back out of quarantine, and stop.")
+@click.option("--no-features", is_flag=True, help="Leave out what needs the backbone: seconds, not minutes.")
+@click.option(
+    "--backbone", default="efficientnet_lite0", show_default=True, help="Whose features to look at."
+)
+@click.option(
+    "--size", type=int, help="Height and width of its input in pixels. [default: the backbone's own]"
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For the folds of cross-validations.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def command(
+    data: Path,
+    out: Path | None,
+    fix: bool,
+    undo: bool,
+    no_features: bool,
+    backbone: str,
+    size: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Find all that is wrong with DATA: what edgetl train takes, or would refuse.
+
+    Exits 3 when there are errors. Nothing is ever deleted: --fix moves files of a folder into
+    DATA/.edgetl-quarantine, and of a CSV file writes another, NAME.fixed.csv.
+    """
+    if undo:
+        if fix:
+            raise UsageError("--fix and --undo do the opposite: choose one")
+        _undo(data, as_json)
+        return
+    from edgetl.training.checking.check import check  # seconds of imports that --help must not cost
+
+    page = out or Path("runs") / f"{data.resolve().stem}-check.html"
+    report = check(
+        data,
+        out=page,
+        fix=fix,
+        look=not no_features,
+        backbone=backbone,
+        size=size,
+        seed=seed,
+        progress=console_progress(),
+    )
+    if as_json:
+        output.result_json({**report.to_dict(), "report": str(page)})
+    else:
+        _print(report)
+        output.result(f"report   {page}")
+    _end(report)
+
+
+def _print(report: "CheckReport") -> None:
+    splits = ", ".join(f"{count:,} {split}" for split, count in report.photos.items() if count)
+    output.result(
+        f"photos   {sum(report.photos.values()):,} in {len(report.labels)} classes: {splits or 'none'}"
+    )
+    for finding in report.findings:
+        output.result(f"{finding.severity:<8} {finding.title}")
+        if finding.photos and finding.severity != "note":
+            rest = f" and {len(finding.photos) - 1:,} more" if len(finding.photos) > 1 else ""
+            output.result(f"{'':<8} {finding.photos[0].path}{rest}")
+    if not report.findings:
+        output.result("found    nothing to complain of")
+    if report.fixed is not None:
+        output.result(f"fixed    {_fixed(report)}: {report.fixed}")
+
+
+def _fixed(report: "CheckReport") -> str:
+    files = f"{len(report.moved):,} file{'' if len(report.moved) == 1 else 's'}"
+    return f"{files} moved away" if report.data.is_dir() else f"{files} left out, and lines of no use"
+
+
+def _end(report: "CheckReport") -> None:
+    errors = len(report.of("error"))
+    if report.fixed is not None:
+        fixed = report.data if report.data.is_dir() else report.fixed
+        output.next_command("edgetl", "check", fixed)
+        return
+    if errors and report.fixable:
+        output.next_command("edgetl", "check", report.data, "--fix")
+    elif not errors:
+        output.next_command("edgetl", "train", report.data)
+    if errors:
+        raise GateError(f"{report.data} has {errors} error{'' if errors == 1 else 's'}, told above")
+
+
+def _undo(data: Path, as_json: bool) -> None:
+    from edgetl.training.checking.findings import counted
+    from edgetl.training.checking.quarantine import undo
+
+    done = undo(data)
+    if as_json:
+        lists = {"restored": done.restored, "kept": done.kept}
+        output.result_json({name: [str(path) for path in paths] for name, paths in lists.items()})
+    else:
+        output.result(f"restored {counted(len(done.restored), 'file')}")
+    for path in done.kept:
+        output.advice(f"{path} stays there: something else stands in its place now")
+    output.next_command("edgetl", "check", data)

@@ -1,0 +1,128 @@
+"""``edgetl check``: everything that is wrong with photos and labels, not only the first thing."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from edgetl import files
+from edgetl.progress import SILENT, Progress
+from edgetl.reports import checked, pages
+from edgetl.training import backbones, dataset, features, listing, prepare, rules
+from edgetl.training.checking import (
+    claims,
+    classes,
+    colours,
+    copies,
+    exact,
+    exposure,
+    fixing,
+    listed,
+    pictures,
+    shift,
+    shortcuts,
+    sizes,
+    thumbnails,
+    unreadable,
+)
+from edgetl.training.checking.findings import SEVERITIES
+from edgetl.training.checking.report import CheckReport
+from edgetl.training.checking.subject import Subject
+from edgetl.training.dataset import SPLITS, Photo
+from edgetl.training.logistic import Floats
+
+_CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
+"""Finders that need no features; each has ``find(subject)``."""
+
+
+def check(
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    fix: bool = False,
+    look: bool = True,
+    backbone: str = "efficientnet_lite0",
+    size: int | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> CheckReport:
+    """Find what is wrong with photos and labels.
+
+    Args:
+        data: as for :func:`edgetl.train`; what that refuses is a finding here.
+        out: HTML page to write.
+        fix: move unreadable files, and copies that leak into a scored split, into a quarantine folder inside
+            the data; of a CSV file, write another without them. ``quarantine.undo`` moves them back.
+        look: compute the backbone's features, which training would compute anyway and finds again. Without
+            them, splits that differ, near duplicates and suspect labels are not looked for.
+        backbone: whose features, and whose size of picture.
+        size: height and width of its input, pixels; None takes the backbone's own.
+        seed: for the folds of cross-validations.
+        progress: hears of each step.
+
+    Raises:
+        DatasetError: there is nothing to check.
+        UsageError: an option is not one of those offered.
+        WeightsError: no pretrained weights for the backbone.
+        WriteError: the page, or the data with ``fix``, cannot be written.
+    """
+    started = time.perf_counter()
+    source = Path(data)
+    if out is not None:
+        files.try_file(Path(out))
+    if fix:
+        fixing.refuse(source)
+    row = backbones.get(backbone)
+    contract = row.contract(size or row.default_size)
+    choice = prepare.choose(backbone, size=size, width=1.0, weights_file=None) if look else None
+    engine = prepare.choose_engine() if look else ""
+    with progress.step("read the photos"):
+        found = listing.read(source)
+        lost: dict[Path, str] = {}
+        photos = dataset.assemble(found, lost)
+    seen, damaged = pictures.describe(photos.photos, contract, progress)
+    split_here = dataset.is_split_here(found)
+    faults = [
+        *found.faults,
+        *rules.faults(found),
+        *dataset.faults_of_counts(photos, split_here=split_here),
+    ]
+    subject = Subject(found, tuple(faults), photos, split_here, contract, seen, {**lost, **damaged})
+    findings = [finding for finder in _CHEAP for finding in finder.find(subject)]
+    groups = exact.find(subject.photos)
+    findings += copies.find(subject, groups)
+    if choice is not None and subject.photos:
+        # A head of one class cannot be built; what it would be used for is refused by training anyway.
+        prepared = prepare.prepare(
+            choice, engine=engine, classes=max(2, len(photos.labels)), progress=progress
+        )
+        table, _ = features.extract(subject.photos, prepared, progress)
+
+        def rows(chosen: Sequence[Photo]) -> Floats:
+            return np.stack([table[photo.sha256] for photo in chosen])
+
+        with progress.step("compare the splits"):
+            findings += shift.find(subject, rows, seed)
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    small = thumbnails.make(checked.shown(findings)) if out is not None else {}  # before anything moves
+    away = fixing.plan(subject, copies.to_remove(groups), ())
+    lines = sum(fault.kind in ("missing file", "bad line") for fault in faults)
+    fixed = fixing.apply(found, away) if fix and (away or lines) else None
+    report = CheckReport(
+        data=source,
+        root=found.root,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        photos={split: sum(photo.split == split for photo in subject.photos) for split in SPLITS},
+        labels=photos.labels,
+        findings=tuple(findings),
+        features=look,
+        fixable=len(away) + lines,
+        moved=tuple(away) if fixed else (),
+        fixed=fixed,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+    if out is not None:
+        files.write_text(Path(out), pages.check_page(report, small))
+    return report

@@ -1,0 +1,138 @@
+"""What groups of photos that show the same mean: leaks, contradictions, bursts, and photos counted twice."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from edgetl.training.checking.exact import Group
+from edgetl.training.checking.findings import Finding, PhotoNote, counted
+from edgetl.training.checking.subject import Subject
+from edgetl.training.dataset import Photo
+
+_RANKS = {"train": 0, "val": 1, "test": 2}
+_NUMBER = re.compile(r"(\d+)(?=\D*$)")
+_STEP = 5
+"""Numbers of file names that are this close are taken in a row."""
+_SECONDS = 15
+_WORDS = {"exact": "same bytes", "copy": "same picture", "similar": "similar"}
+
+
+def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
+    """Everything there is to say of photos that show the same."""
+    same = [group for group in groups if group.kind != "similar"]
+    similar = [group for group in groups if group.kind == "similar"]
+    contradictions = [group for group in same if _labels(group) > 1]
+    leaks = [group for group in same if _crosses(group)]
+    twice = [group for group in same if _labels(group) == 1 and not _crosses(group)]
+    crossing = [group for group in similar if _crosses(group)]
+    bursts = [group for group in similar if not _crosses(group)]
+    found = []
+    if leaks:
+        held_out = sum(photo.split != "train" for group in leaks for photo in group.photos)
+        title = (
+            f"{counted(held_out, 'photo')} of val and test {'stands' if held_out == 1 else 'stand'} in "
+            "another split "
+            "too, so the model has seen what it is scored on and its accuracy will look better than it is: "
+            "--fix "
+            "moves the copies in train away and leaves the scored photos alone"
+        )
+        found.append(Finding("leaks between splits", "error", title, _notes(subject, leaks)))
+    if contradictions:
+        title = (
+            f"{counted(len(contradictions), 'picture has', 'pictures have')} two labels, one of which is "
+            "wrong "
+            "unless it shows both: look, and remove the wrong copies"
+        )
+        found.append(Finding("one picture, two labels", "error", title, _notes(subject, contradictions)))
+    if crossing:
+        count = sum(len(group.photos) for group in crossing)
+        rows = sum(_in_a_row(subject, group) for group in crossing)
+        hint = f"; {rows} of the {len(crossing)} groups follow each other in name or time" if rows else ""
+        way_out = (
+            "give the splits yourself, with each scene in one of them (a CSV file has a column for it)"
+            if subject.split_here
+            else "keep each scene in one split"
+        )
+        title = (
+            f"{counted(count, 'photo')} of the same scenes {'is' if count == 1 else 'are'} spread over "
+            "splits (bursts, "
+            f"frames of one video{hint}), which flatters the accuracy: {way_out}"
+        )
+        found.append(Finding("scenes in several splits", "warning", title, _notes(subject, crossing)))
+    if twice:
+        count = sum(len(group.photos) - 1 for group in twice)
+        title = (
+            f"{counted(count, 'photo is a copy', 'photos are copies')} of another in the same split and "
+            "class, and "
+            f"{'counts' if count == 1 else 'count'} twice: harmless if few, and the interval of the score "
+            "is a "
+            "little wider than it says"
+        )
+        found.append(Finding("copies in one split", "note", title, _notes(subject, twice)))
+    if bursts:
+        count = sum(len(group.photos) for group in bursts)
+        title = (
+            f"{counted(count, 'photo')} in {counted(len(bursts), 'group')} show almost the same, all of a "
+            "group in one "
+            "split: fine, but they tell the model less than their number promises"
+        )
+        found.append(Finding("bursts", "note", title, _notes(subject, bursts)))
+    return found
+
+
+def to_remove(groups: Sequence[Group]) -> Iterator[Photo]:
+    """The copies whose removal makes the score honest.
+
+    The copy in test stays (in val, where test has none): the scored photos remain what they were, so that
+    scores can be compared with earlier ones and no interval widens, and what is lost is a train photo. Where
+    labels contradict each other somebody has to look, and nothing is removed.
+    """
+    for group in groups:
+        if group.kind != "similar" and _crosses(group) and _labels(group) == 1:
+            last = max(_RANKS[photo.split] for photo in group.photos)
+            yield from (photo for photo in group.photos if _RANKS[photo.split] < last)
+
+
+def _labels(group: Group) -> int:
+    return len({photo.label for photo in group.photos})
+
+
+def _crosses(group: Group) -> bool:
+    return len({photo.split for photo in group.photos}) > 1
+
+
+def _notes(subject: Subject, groups: Sequence[Group]) -> tuple[PhotoNote, ...]:
+    return tuple(
+        subject.note(photo, _WORDS[group.kind], score=round(group.score, 4), group=number)
+        for number, group in enumerate(sorted(groups, key=lambda group: -group.score), 1)
+        for photo in group.photos
+    )
+
+
+def _in_a_row(subject: Subject, group: Group) -> bool:
+    """Whether the photos follow each other in the numbers of their names, or in time."""
+    return _close(_numbers(group.photos), _STEP) or _close(_times(subject, group.photos), _SECONDS)
+
+
+def _numbers(photos: Sequence[Photo]) -> list[float]:
+    found = [_NUMBER.search(photo.path.stem) for photo in photos]
+    prefixes = {match.string[: match.start()] for match in found if match}
+    return [float(match[1]) for match in found if match] if len(prefixes) == 1 and all(found) else []
+
+
+def _times(subject: Subject, photos: Sequence[Photo]) -> list[float]:
+    times = []
+    for photo in photos:
+        picture = subject.pictures.get(photo.sha256)
+        try:
+            stamp = datetime.strptime(picture.taken if picture else "", "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+        except ValueError:
+            return []
+        times.append((stamp - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001 - EXIF has no time zone
+    return times
+
+
+def _close(values: list[float], step: float) -> bool:
+    ordered = sorted(values)
+    return len(ordered) > 1 and all(b - a <= step for a, b in itertools.pairwise(ordered))
