@@ -98,7 +98,7 @@ def train(
             "backbone": {"name": choice.name, "size": choice.size, "width": choice.width},
             "weights": {**asdict(prepared.choice.weights), "path": str(prepared.choice.weights.path)},
             "features": {"engine": engine, "key": prepared.key},
-            "head": {name: value for name, value in asdict(head).items() if name not in ("kernel", "bias")},
+            "head": head.describe(),
             "dataset": _describe(photos, unreadable),
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,

@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 from edgetl.errors import UsageError
 from edgetl.training import head as heads
 from edgetl.training import logistic
-from edgetl.training.logistic import Basis
+from edgetl.training.logistic import Basis, Targets
 
 
 def blobs(
@@ -30,13 +30,13 @@ def test_finds_the_optimum_that_scikit_learn_finds(count: int, width: int, class
     features, labels = blobs(count, width, classes)
     basis = Basis.of(features)
     projected = basis.project(features)
-    solution = logistic.solve(projected, labels, basis.variances, 0.1, classes=classes, balanced=False)
+    solution = logistic.solve(projected, Targets.of(labels, classes), basis.projected(), 0.1)
     # For two classes scikit-learn penalises one vector where a softmax has two halves of it.
     strength = 0.2 if classes == 2 else 0.1
     reference = linear.LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(
         projected.astype(np.float64), labels
     )
-    ours = heads.softmax(solution.logits(projected))
+    ours = heads.softmax(solution.logits(projected, basis.projected()))
     assert np.abs(ours - reference.predict_proba(projected)).max() < 2e-3
 
 
@@ -47,9 +47,8 @@ def test_no_small_step_away_from_the_solution_is_better(balanced: bool) -> None:
     basis = Basis.of(features)
     projected = basis.project(features)
     strength, classes = 0.3, 3
-    solution = logistic.solve(
-        projected, labels, basis.variances, strength, classes=classes, balanced=balanced
-    )
+    targets = Targets.of(labels, classes, balanced=balanced)
+    solution = logistic.solve(projected, targets, basis.projected(), strength)
     counts = np.bincount(labels)
     share = 1 / (classes * counts[labels]) if balanced else np.full(90, 1 / 90)
 

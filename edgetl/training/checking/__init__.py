@@ -1,0 +1,1 @@
+"""What `edgetl check` finds in a dataset."""
