@@ -181,7 +181,11 @@ class Targets:
         """The weight of all rows."""
         return float(self.weights.sum()) / (self.classes if self.weights.ndim == 2 else 1)
 
-    def loss(self, logits: Floats, place: slice) -> tuple[float, Floats]:
+    def of_rows(self, chosen: NDArray[np.int64]) -> "Targets":
+        """The targets of some rows, with the weights they have among all."""
+        return replace(self, values=self.values[chosen], weights=self.weights[chosen])
+
+    def loss(self, logits: Floats, place: slice | NDArray[np.int64]) -> tuple[float, Floats]:
         """Summed cross-entropy of a block and its slope.
 
         Args:

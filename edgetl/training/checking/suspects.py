@@ -15,18 +15,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgetl.training.heads.held_out import softmax
 from edgetl.training.logistic import BLOCK, Doubles, Floats, Labels
 
-LISTED = 1 / 3
-"""Photos are listed as suspects from this probability on: one in three of the last ones is a catch."""
+LISTED = 0.25
+"""Photos are listed as suspects from this probability on: one in four of the last ones is a catch."""
 _LANDMARKS = 2000
 """Photos that the kernel compares each photo with; with fewer photos the regression is exact."""
 _PENALTIES = tuple(np.geomspace(1e-5, 3e-2, 8))
-_SHARPNESS = tuple(np.geomspace(0.5, 32, 37))
-_FLIPPED = (0.0, 0.002, 0.005, *np.arange(0.01, 0.46, 0.01))
+_SHARPNESS = tuple(np.geomspace(0.5, 64, 29))
+_FLIPPED = (0.0, *np.arange(0.005, 0.46, 0.01))
 _NULL = 1e-7
+_NEGLIGIBLE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,15 @@ class Doubts:
 
     @property
     def weights(self) -> Doubles:
-        """float64 (n,): the probability that the label is right, to weigh the photos of a head by."""
-        return 1 - self.wrong
+        """float64 (n,), 0 to 1, to weigh the photos of a head by.
+
+        The probability that the label is right, squared: what may as well be wrong should hardly count.
+        """
+        return (1 - self.wrong) ** 2
 
 
 def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, ...]:
-    """The photos whose label is wrong with a probability of a third or more, worst first.
+    """The photos whose label is wrong with a probability of a quarter or more, worst first.
 
     Args:
         features: float32 (n, features), n of 4 or more.
@@ -79,25 +83,29 @@ def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, .
 
 def judge(features: Floats, labels: Labels, *, seed: int = 0) -> Doubts:
     """How probably each label is wrong; arguments as for :func:`find`."""
-    classes = int(labels.max()) + 1
-    answers = _leave_one_out(features, labels, classes, seed)
-    share, sharpness = _noise(answers, labels)
-    clean = softmax(sharpness * answers).astype(np.float64)
+    left_out = answers(features, labels, seed=seed)
     rows = np.arange(len(labels))
-    given = clean[rows, labels]
-    other = share / max(classes - 1, 1)
-    wrong = other * (1 - given) / np.maximum(other * (1 - given) + (1 - share) * given, 1e-300)
-    clean[rows, labels] = -1.0
-    return Doubts(wrong, clean.argmax(axis=1), share)
+    given = left_out[rows, labels]
+    likeliest = left_out.argmax(axis=1)
+    second, best = np.partition(left_out, -2, axis=1)[:, -2:].T
+    credible = _noise(best - second, likeliest == labels)
+    left_out[rows, labels] = -np.inf
+    suggested = left_out.argmax(axis=1)
+    margin, wrong = given - left_out[rows, suggested], np.zeros(len(labels))
+    for share, sharpness, credence in credible:
+        right = _sigmoid(sharpness * margin)
+        doubt = share * (1 - right)
+        wrong += credence * doubt / np.maximum(doubt + (1 - share) * right, 1e-300)
+    return Doubts(wrong, suggested, sum(share * credence for share, _, credence in credible))
 
 
-def _leave_one_out(features: Floats, labels: Labels, classes: int, seed: int) -> Doubles:
-    """Answers float64 (n, classes), near 0 to 1, each from a regression on all the other photos.
+def answers(features: Floats, labels: Labels, *, seed: int = 0) -> Doubles:
+    """What a regression on all the other photos says of each: float64 (n, classes), near 0 to 1.
 
     With the squared loss, leaving a photo out changes its residual by the factor 1 / (1 - leverage). The
     penalty is the one whose left-out answers are nearest to the labels.
     """
-    count = len(features)
+    count, classes = len(features), int(labels.max()) + 1
     map_ = _FeatureMap.of(features, seed)
     shares = np.bincount(labels, minlength=classes) / count
     width = map_.onto.shape[1]
@@ -119,10 +127,10 @@ def _leave_one_out(features: Floats, labels: Labels, classes: int, seed: int) ->
     turned = rows @ vectors
     errors = [(residual(turned, labels[some], penalty) ** 2).sum() for penalty in _PENALTIES]
     penalty = _PENALTIES[int(np.argmin(errors))]
-    answers = np.empty((count, classes))
+    result = np.empty((count, classes))
     for place, rows in map_.blocks(features):
-        answers[place] = np.eye(classes)[labels[place]] - residual(rows @ vectors, labels[place], penalty)
-    return answers
+        result[place] = np.eye(classes)[labels[place]] - residual(rows @ vectors, labels[place], penalty)
+    return result
 
 
 @dataclass(frozen=True)
@@ -162,13 +170,30 @@ def _distances(first: Floats, second: Floats) -> Doubles:
     return np.maximum(squares[0][:, None] + squares[1] - 2.0 * (first @ second.T), 0.0)
 
 
-def _noise(answers: Doubles, labels: Labels) -> tuple[float, float]:
-    """The share of wrong labels and the sharpness of the answers that make the given labels likeliest."""
-    count, classes = answers.shape
-    best = (-np.inf, 0.0, 1.0)
-    for sharpness in _SHARPNESS:
-        given = softmax(sharpness * answers)[np.arange(count), labels].astype(np.float64)
-        for share in _FLIPPED:
-            likely = (1 - share) * given + share / max(classes - 1, 1) * (1 - given)
-            best = max(best, (float(np.log(np.maximum(likely, 1e-300)).mean()), share, sharpness))
-    return best[1], best[2]
+def _noise(lead: Doubles, agrees: NDArray[np.bool_]) -> list[tuple[float, float, float]]:
+    """What explains the labels: shares of wrong ones, how sure a lead makes, and how credible both are.
+
+    Where all answers are equally sure, doubt and wrong labels explain the same data; so no best pair is
+    picked, all are kept with their likelihood, which sums to 1.
+
+    Args:
+        lead: float64 (n,), of the best answer over the second best.
+        agrees: bool (n,), whether the best answer is the given label.
+    """
+    pairs = [(share, sharpness) for sharpness in _SHARPNESS for share in _FLIPPED]
+    likelihoods = np.empty(len(pairs))
+    for number, (share, sharpness) in enumerate(pairs):
+        right = _sigmoid(sharpness * lead)
+        likely = (1 - share) * right + share * (1 - right)
+        likelihoods[number] = np.log(np.maximum(np.where(agrees, likely, 1 - likely), 1e-300)).sum()
+    credence = np.exp(likelihoods - likelihoods.max())
+    credence /= credence.sum()
+    return [
+        (float(share), float(sharpness), float(each))
+        for (share, sharpness), each in zip(pairs, credence, strict=True)
+        if each > _NEGLIGIBLE
+    ]
+
+
+def _sigmoid(values: Doubles) -> Doubles:
+    return np.asarray(0.5 + 0.5 * np.tanh(values / 2))

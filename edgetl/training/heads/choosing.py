@@ -46,6 +46,8 @@ class Choice:
     """float64 (m, classes), of photos when they were held out."""
     truth: Labels
     """int64 (m,), their labels."""
+    masks: tuple[NDArray[np.bool_], ...]
+    """Which rows those were, bool (n,) each; none where val was given."""
     temperature: float
     """The divisor of the logits that makes their scores honest."""
 
@@ -87,12 +89,12 @@ class Problem:
             without = self._solve(~apart, strength, start[0])
             logits = without.logits(parts[0].held_rows, self.basis)
             final = self._solve(everything, strength, without)
-            return self._chosen(final, strength, f"{apart.sum()} photos held out", logits, parts)
+            return self._chosen(final, strength, f"{apart.sum()} photos held out", logits, parts, [apart])
         masks = judging.folds(self.labels, seed)
         parts = [self._part(~mask, *self._held(mask)) for mask in masks]
         strength, logits, _ = _best(self, parts, strengths)
         final = self._solve(everything, strength, None)
-        return self._chosen(final, strength, f"{len(masks)}-fold cross-validation", logits, parts)
+        return self._chosen(final, strength, f"{len(masks)}-fold cross-validation", logits, parts, masks)
 
     def _sample(self, chosen: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
         """As many of the chosen rows as are enough to compare strengths on, of every class."""
@@ -113,9 +115,10 @@ class Problem:
 
     def _part(self, mask: NDArray[np.bool_], held_rows: Floats, truth: Labels, held_weights: Doubles) -> Part:
         rows = self.rows if mask.all() else Rows.of(self.rows.take(mask))
-        return Part(rows, self._targets(mask), held_rows, truth, held_weights)
+        return Part(rows, self.targets(mask), held_rows, truth, held_weights)
 
-    def _targets(self, mask: NDArray[np.bool_]) -> Targets:
+    def targets(self, mask: NDArray[np.bool_]) -> Targets:
+        """Those of some rows, bool (n,)."""
         return Targets.of(
             self.labels[mask],
             self.classes,
@@ -136,7 +139,13 @@ class Problem:
         return logistic.solve(self.rows, targets, self.basis, strength, start=start, tolerance=_EXACT)
 
     def _chosen(
-        self, final: Solution, strength: float, chosen_on: str, logits: Doubles, parts: Sequence[Part]
+        self,
+        final: Solution,
+        strength: float,
+        chosen_on: str,
+        logits: Doubles,
+        parts: Sequence[Part],
+        masks: Sequence[NDArray[np.bool_]] = (),
     ) -> Choice:
         truth = np.concatenate([part.truth for part in parts])
         weights = np.concatenate([part.held_weights for part in parts])

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.logistic import Doubles, Floats, Labels
 
 _FOLDS = 5
 _MANY = 1000
@@ -40,9 +40,13 @@ def log_loss(
     logits: NDArray[np.floating], labels: Labels, weights: NDArray[np.floating] | None = None
 ) -> float:
     """Mean cross-entropy of logits (n, classes), weighted by (n,) where weights are given."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    chosen = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
-    return -float(np.average(chosen, weights=weights))
+    return float(np.average(losses(logits, labels), weights=weights))
+
+
+def losses(logits: NDArray[np.floating], labels: Labels) -> Doubles:
+    """Cross-entropy (n,) of logits (n, classes)."""
+    shifted = (logits - logits.max(axis=1, keepdims=True)).astype(np.float64)
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels])
 
 
 def temperature(
