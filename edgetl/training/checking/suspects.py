@@ -167,7 +167,7 @@ class _FeatureMap:
 def _distances(first: Floats, second: Floats) -> Doubles:
     """Squared distances float64 (n, m) of the rows of two tables."""
     squares = [(table.astype(np.float64) ** 2).sum(axis=1) for table in (first, second)]
-    return np.maximum(squares[0][:, None] + squares[1] - 2.0 * (first @ second.T), 0.0)
+    return np.asarray(np.maximum(squares[0][:, None] + squares[1] - 2.0 * (first @ second.T), 0.0))
 
 
 def _noise(lead: Doubles, agrees: NDArray[np.bool_]) -> list[tuple[float, float, float]]:

@@ -149,7 +149,8 @@ class Problem:
     ) -> Choice:
         truth = np.concatenate([part.truth for part in parts])
         weights = np.concatenate([part.held_weights for part in parts])
-        return Choice(final, strength, chosen_on, logits, truth, judging.temperature(logits, truth, weights))
+        temperature = judging.temperature(logits, truth, weights)
+        return Choice(final, strength, chosen_on, logits, truth, tuple(masks), temperature)
 
 
 def _best(

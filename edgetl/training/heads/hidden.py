@@ -42,7 +42,7 @@ class Layers:
 
     def hidden(self, features: Floats) -> Floats:
         """float32 (n, features) -> float32 (n, units), 0 or more."""
-        return np.maximum(features @ self.first + self.first_bias, 0)
+        return np.asarray(np.maximum(features @ self.first + self.first_bias, 0))
 
     def logits(self, features: Floats) -> Floats:
         """float32 (n, features) -> float32 (n, classes)."""
@@ -156,15 +156,14 @@ def better(
     for mask, (held_rows, _) in zip(masks, held, strict=True):
         stopping = ~mask & (random.random(len(mask)) < _STOPPING)
         solved = np.flatnonzero(~mask & ~stopping)
-        stop_rows, stop_labels = features[stopping], targets.values[stopping]
-        if not len(stop_labels):
+        if not stopping.any():
             return None  # too few photos to say when to stop
         layers, count = train(
             features[solved],
             targets.of_rows(solved),
             units=units,
             seed=seed,
-            judge=lambda found, x=stop_rows, y=stop_labels: judging.log_loss(found.logits(x), y),
+            judge=_log_loss_on(features[stopping], targets.values[stopping]),
         )
         answers.append(layers.logits(held_rows))
         epochs.append(count)
@@ -180,3 +179,7 @@ def better(
         return None
     layers, _ = train(features, targets, units=units, seed=seed, epochs=max(1, int(np.median(epochs))))
     return Better(layers, logits, temperature)
+
+
+def _log_loss_on(features: Floats, labels: Labels) -> Callable[[Layers], float]:
+    return lambda layers: judging.log_loss(layers.logits(features), labels)
