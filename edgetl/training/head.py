@@ -66,9 +66,10 @@ class Head:
 
     def describe(self) -> dict[str, Any]:
         """What ``run.json`` says of it: all but the weights."""
-        values = {name: value for name, value in vars(self).items() if not isinstance(value, np.ndarray)}
-        del values["hidden_kernel"], values["hidden_bias"]
-        return {**values, "hidden": self.hidden}
+        layers = ("kernel", "bias", "hidden_kernel", "hidden_bias")
+        return {name: value for name, value in vars(self).items() if name not in layers} | {
+            "hidden": self.hidden
+        }
 
 
 def fit(
@@ -142,7 +143,9 @@ def fit(
     if not hidden:
         return linear
     everything = np.ones(len(labels), np.bool_)
-    found = better(raw.take(), problem.targets(everything), choice, raw_held_out, units=hidden, seed=seed)
+    found = better(
+        raw.take(), labels, problem.targets(everything), choice, raw_held_out, units=hidden, seed=seed
+    )
     if found is None:
         return linear
     return replace(

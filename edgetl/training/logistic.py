@@ -10,7 +10,9 @@ outnumber features, and needs no second copy of them. They are read in blocks, s
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,6 +218,17 @@ class Targets:
         return loss, logits
 
 
+def threads_for(work: int) -> AbstractContextManager[Any]:
+    """Let numpy use as many threads as products of so many multiply-accumulates are worth.
+
+    numpy and scipy each bring an OpenBLAS, and the threads of the one spin while the other works: on two
+    cores a step on 1,968 x 1,280 features took five times as long. Large products are worth it.
+    """
+    limits = extras.load("threadpoolctl", extra="train", purpose="training").threadpool_limits
+    manager: AbstractContextManager[Any] = limits(1 if work < _LARGE else None)
+    return manager
+
+
 def solve(
     features: Floats | Rows,
     targets: Targets,
@@ -265,9 +278,6 @@ def solve(
     if start is not None:
         first_guess = np.concatenate([(start.weights / scale).ravel(), start.bias])
     options = {"maxiter": _MOST_STEPS, "gtol": tolerance, "ftol": 1e-9}
-    # numpy and scipy each bring an OpenBLAS, and the threads of the one spin while the other works: on two
-    # cores a step on 1,968 x 1,280 features took five times as long. Large products are worth it.
-    threads = 1 if count * width * classes < _LARGE else None
-    with extras.load("threadpoolctl", extra="train", purpose="training").threadpool_limits(threads):
+    with threads_for(count * width * classes):
         flat = optimize.minimize(loss, first_guess, jac=True, method="L-BFGS-B", options=options).x
     return Solution(scale * flat[:-classes].reshape(components, classes), flat[-classes:])

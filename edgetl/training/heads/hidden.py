@@ -11,19 +11,19 @@ import numpy as np
 
 from edgetl.training.heads import held_out as judging
 from edgetl.training.heads.choosing import Choice
-from edgetl.training.logistic import Doubles, Floats, Labels, Targets
+from edgetl.training.logistic import Doubles, Floats, Labels, Targets, threads_for
 
 _BATCH = 128
-_MOST_EPOCHS = 60
+_MOST_EPOCHS = 100
 _PATIENCE = 8
 """Epochs without a better held-out loss, after which it stops."""
-_RATE, _DECAY = 1e-3, 1e-2
+_RATE, _DECAY = 3e-4, 1.0
 """Step of Adam and decay of the weights (Loshchilov and Hutter, ICLR 2019)."""
 _FIRST, _SECOND, _TINY = 0.9, 0.999, 1e-8
 """Adam's own constants (Kingma and Ba, ICLR 2015)."""
 _STOPPING = 0.1
 """Share of the train photos that says when to stop."""
-_DROPPED = 0.3
+_DROPPED = 0.5
 """Share of the hidden units that are left out in each step (Srivastava et al., JMLR 2014)."""
 
 
@@ -91,22 +91,23 @@ def train(
     mean_weight = targets.total / count
     for epoch in range(1, (epochs or _MOST_EPOCHS) + 1):
         order = random.permutation(count)
-        for start in range(0, count, _BATCH):
-            chosen = order[start : start + _BATCH]
-            rows = (features[chosen] - centre) / scale
-            kept = (random.random((len(chosen), units)) >= _DROPPED).astype(np.float32) / (1 - _DROPPED)
-            hidden = np.maximum(rows @ values[0] + values[1], 0) * kept
-            _, slope = targets.loss(hidden @ values[2] + values[3], chosen)
-            slope /= np.float32(len(chosen) * mean_weight)
-            back = (slope @ values[2].T) * kept * (hidden > 0)
-            gradients = [rows.T @ back, back.sum(axis=0), hidden.T @ slope, slope.sum(axis=0)]
-            step += 1
-            for number, gradient in enumerate(gradients):
-                first, second = moments[0][number], moments[1][number]
-                first += (1 - _FIRST) * (gradient - first)
-                second += (1 - _SECOND) * (gradient**2 - second)
-                move = first / (1 - _FIRST**step) / (np.sqrt(second / (1 - _SECOND**step)) + _TINY)
-                values[number] -= _RATE * (move + _DECAY * values[number] * (number % 2 == 0))
+        with threads_for(_BATCH * width * units):
+            for start in range(0, count, _BATCH):
+                chosen = order[start : start + _BATCH]
+                rows = (features[chosen] - centre) / scale
+                kept = (random.random((len(chosen), units)) >= _DROPPED).astype(np.float32) / (1 - _DROPPED)
+                hidden = np.maximum(rows @ values[0] + values[1], 0) * kept
+                _, slope = targets.loss(hidden @ values[2] + values[3], chosen)
+                slope /= np.float32(len(chosen) * mean_weight)
+                back = (slope @ values[2].T) * kept * (hidden > 0)
+                gradients = [rows.T @ back, back.sum(axis=0), hidden.T @ slope, slope.sum(axis=0)]
+                step += 1
+                for number, gradient in enumerate(gradients):
+                    first, second = moments[0][number], moments[1][number]
+                    first += (1 - _FIRST) * (gradient - first)
+                    second += (1 - _SECOND) * (gradient**2 - second)
+                    move = first / (1 - _FIRST**step) / (np.sqrt(second / (1 - _SECOND**step)) + _TINY)
+                    values[number] -= _RATE * (move + _DECAY * values[number] * (number % 2 == 0))
         if judge is not None:
             layers = unfolded()
             loss = judge(layers)
@@ -129,6 +130,7 @@ class Better:
 
 def better(
     features: Floats,
+    labels: Labels,
     targets: Targets,
     choice: Choice,
     held_out: tuple[Floats, Labels] | None,
@@ -143,14 +145,15 @@ def better(
 
     Args:
         features: float32 (n, features).
-        targets: of each row, with a class each.
+        labels: int64 (n,).
+        targets: the same with their weights.
         choice: the linear head, and on which photos it was chosen.
         held_out: the val photos that it was chosen on, if it was.
         units: of the hidden layer.
         seed: for the training.
     """
     random = np.random.default_rng(seed)
-    held = [held_out] if held_out is not None else [(features[m], targets.values[m]) for m in choice.masks]
+    held = [held_out] if held_out is not None else [(features[m], labels[m]) for m in choice.masks]
     masks = choice.masks or (np.zeros(len(features), np.bool_),)
     answers, epochs = [], []
     for mask, (held_rows, _) in zip(masks, held, strict=True):
@@ -163,7 +166,7 @@ def better(
             targets.of_rows(solved),
             units=units,
             seed=seed,
-            judge=_log_loss_on(features[stopping], targets.values[stopping]),
+            judge=_log_loss_on(features[stopping], labels[stopping]),
         )
         answers.append(layers.logits(held_rows))
         epochs.append(count)
