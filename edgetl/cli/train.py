@@ -26,6 +26,9 @@ from edgetl.training import backbones
     "--weights", type=click.Path(path_type=Path), help="Weights file to use instead of the installed ones."
 )
 @click.option("--class-weights", help="auto, balanced or none. [default: auto]")
+@click.option("--label-smoothing", type=float, help="Certainty to spread over all classes. [default: 0]")
+@click.option("--hidden", type=int, help="Units of a hidden layer, kept where it helps. [default: 0, none]")
+@click.option("--suspects", help="Photos that seem wrongly labelled: keep or downweight. [default: keep]")
 @click.option(
     "--features", help="Engine for the features: auto, openvino, onnxruntime, keras. [default: auto]"
 )

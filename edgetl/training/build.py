@@ -11,7 +11,7 @@ import keras
 from edgetl import files
 from edgetl.converters.formats import FORMATS
 from edgetl.training import architectures
-from edgetl.training.prepare import BackboneChoice
+from edgetl.training.prepare import BackboneChoice, classifier_name
 
 
 class _NoTensorFlow(importlib.abc.MetaPathFinder):
@@ -46,14 +46,23 @@ def build_backbone(choice: BackboneChoice, engine: str, classes: int, folder: Pa
     build_classifier(folder, classes)
 
 
-def build_classifier(folder: Path, classes: int) -> None:
-    """Write ``classifier-N.keras``: the backbone of ``folder`` under a head whose values come later."""
+def build_classifier(folder: Path, classes: int, hidden: int = 0) -> None:
+    """Write the backbone of ``folder`` under a head whose values come later.
+
+    Args:
+        folder: of the backbone; the file's name is ``prepare.classifier_name``.
+        classes: number of answers.
+        hidden: units of a hidden layer, 0 for none.
+    """
     # Our own file, written by build_backbone and read back with Keras' safe mode on.
     features = keras.models.load_model(folder / "features.keras", compile=False)
-    logits = keras.layers.Dense(classes, name="logits", kernel_initializer="zeros")(features.output)
+    end = features.output
+    if hidden:
+        end = keras.layers.Dense(hidden, "relu", name="hidden", kernel_initializer="zeros")(end)
+    logits = keras.layers.Dense(classes, name="logits", kernel_initializer="zeros")(end)
     probabilities = keras.layers.Softmax(name="probabilities")(logits)
     model = keras.Model(features.input, probabilities, name="classifier")
-    with files.new_file(folder / f"classifier-{classes}.keras") as temporary:
+    with files.new_file(folder / classifier_name(classes, hidden)) as temporary:
         model.save(temporary)
 
 

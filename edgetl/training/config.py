@@ -29,6 +29,12 @@ class TrainConfig:
     """A weights file; None takes the installed package, or Keras' own weights."""
     class_weights: str = "auto"
     """``auto``, ``balanced`` or ``none``."""
+    label_smoothing: float = 0.0
+    """Share of the certainty that is spread over all classes, 0 to below 1."""
+    hidden: int = 0
+    """Units of a hidden layer to try in front of the head, adopted where it helps; 0 for none."""
+    suspects: str = "keep"
+    """What to do with photos whose label is probably wrong: ``keep`` them, or ``downweight`` them."""
     features: str = "auto"
     """Engine that extracts the features: ``auto``, ``openvino``, ``onnxruntime`` or ``keras``."""
     seed: int = 0
@@ -60,6 +66,7 @@ def read_config(file: str | Path) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{place} is no TOML file: {error}") from error
     kinds = {"size": (int,), "width": (int, float), "seed": (int,)}
+    kinds |= {"label_smoothing": (int, float), "hidden": (int,)}
     names = [field.name for field in fields(TrainConfig)]
     for name, value in values.items():
         if name not in names:

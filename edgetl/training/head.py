@@ -1,76 +1,94 @@
-"""The head: multinomial logistic regression on cached features, solved rather than trained.
+"""The head: logistic regression on cached features, solved rather than trained.
 
 What Keras' ``fit`` approaches in many epochs over the pictures is here the exact optimum of the same
 loss (with L2 regularisation chosen on held-out photos), found in seconds.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
-from edgetl.training import logistic
-from edgetl.training.logistic import Basis, Floats, Labels, Solution
+from edgetl.training.heads import held_out as judging
+from edgetl.training.heads.choosing import Problem
+from edgetl.training.heads.held_out import softmax
+from edgetl.training.heads.hidden import better
+from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows
 
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+__all__ = ["STRENGTHS", "Head", "check", "fit", "softmax"]
+
+STRENGTHS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse regularisation strengths tried, strongest first, for features of unit variance on average."""
 
-_FOLDS = 5
-_MANY = 1000
-"""From so many photos on 3 folds are as good as 5 and take half the time."""
-_CLEARLY = 1.02
-_KEPT = 0.95
-_ROUGH, _EXACT = 1e-4, 1e-5
-"""Where the solver stops while strengths are compared, and for the head itself."""
 _SKEWED = 3.0
 """``auto`` weighs the classes when the largest has this many times the photos of the smallest."""
+_WIDEST = 4096
 
 
 @dataclass(frozen=True)
 class Head:
-    """A dense layer: ``softmax(features @ kernel + bias)``."""
+    """A dense layer, ``softmax(features @ kernel + bias)``, perhaps with another in front of it."""
 
     kernel: Floats
-    """float32 (features, classes)."""
+    """float32 (features or hidden units, classes)."""
     bias: Floats
     """float32 (classes,)."""
     strength: float
     """The inverse regularisation strength that was chosen."""
     chosen_on: str
-    """``val``, or ``5-fold cross-validation``."""
+    """``val``, ``5-fold cross-validation`` or ``5000 photos held out``."""
     class_weights: str
     """``balanced`` or ``none``."""
     temperature: float
     """What the logits were divided by; already inside ``kernel`` and ``bias``."""
     reject_threshold: float
     """Scores below it count as unknown: it keeps 95 % of the right answers on the held-out photos."""
+    label_smoothing: float = 0.0
+    """Share of the certainty that was spread over all classes."""
+    hidden_kernel: Floats | None = None
+    """float32 (features, hidden units); None for a linear head."""
+    hidden_bias: Floats | None = None
+    """float32 (hidden units,)."""
+
+    @property
+    def hidden(self) -> int:
+        """Units of the hidden layer, 0 for a linear head."""
+        return 0 if self.hidden_bias is None else len(self.hidden_bias)
 
     def probabilities(self, features: Floats) -> Floats:
         """float32 (n, features) -> float32 (n, classes), rows summing to 1."""
+        if self.hidden_kernel is not None and self.hidden_bias is not None:
+            features = np.maximum(features @ self.hidden_kernel + self.hidden_bias, 0)
         return softmax(features @ self.kernel + self.bias)
 
-
-def softmax(logits: NDArray[np.floating]) -> Floats:
-    """Probabilities (n, classes) of logits (n, classes)."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True), np.float32)
+    def describe(self) -> dict[str, Any]:
+        """What ``run.json`` says of it: all but the weights."""
+        layers = ("kernel", "bias", "hidden_kernel", "hidden_bias")
+        return {name: value for name, value in vars(self).items() if name not in layers} | {
+            "hidden": self.hidden
+        }
 
 
 def fit(
-    features: Floats,
+    features: Floats | Rows,
     labels: Labels,
     *,
     held_out: tuple[Floats, Labels] | None,
     class_weights: str = "auto",
     strengths: Sequence[float] = STRENGTHS,
+    weights: NDArray[np.floating] | None = None,
+    label_smoothing: float = 0.0,
+    hidden: int = 0,
     seed: int = 0,
 ) -> Head:
     """Solve the head.
 
     Args:
-        features: float32 (n, features) of the train photos.
+        features: float32 (n, features) of the train photos, or the same in blocks, where they are
+            more than memory should hold.
         labels: int64 (n,), 0 to classes - 1, each present at least twice.
         held_out: features and labels of the val photos, to choose the regularisation and the
             temperature on; None takes cross-validation inside train, so that val can serve
@@ -78,107 +96,83 @@ def fit(
         class_weights: ``balanced`` gives each class the same say, ``none`` each photo; ``auto`` is
             ``balanced`` when one class has three times the photos of another.
         strengths: inverse regularisation strengths to try, ascending.
-        seed: for the folds.
+        weights: (n,), the say of each photo, 0 or more; None: all the same.
+        label_smoothing: share of the certainty that is spread over all classes, 0 to below 1.
+        hidden: units of a hidden layer to try, which is adopted where it answers held-out photos better
+            than the linear head, beyond noise; 0 for none. The features must then fit into memory.
+        seed: for the folds and the hidden layer.
 
     Raises:
-        UsageError: ``class_weights`` is none of the three.
+        UsageError: ``class_weights`` is none of the three, or another option is out of range.
     """
-    if class_weights not in ("auto", "balanced", "none"):
-        raise UsageError(f"class weights {class_weights!r} are not offered: choose auto, balanced or none")
+    check(class_weights, label_smoothing, hidden)
     counts = np.bincount(labels)
     if class_weights == "auto":
         class_weights = "balanced" if counts.max() >= _SKEWED * counts.min() else "none"
-    balanced = class_weights == "balanced"
-    basis = Basis.of(features)
-    inputs = basis.project(features)
-    if held_out is not None:
-        parts = [_Part(inputs, labels, basis.project(held_out[0]), held_out[1])]
-        chosen_on = "val"
-    else:
-        folds = _folds(labels, seed)
-        parts = [_Part(inputs[~fold], labels[~fold], inputs[fold], labels[fold]) for fold in folds]
-        chosen_on = f"{len(folds)}-fold cross-validation"
-    truth = np.concatenate([part.held_labels for part in parts])
-
-    def solve(
-        rows: Floats, answers: Labels, strength: float, start: Solution | None, tolerance: float
-    ) -> Solution:
-        return logistic.solve(
-            rows,
-            answers,
-            basis.variances,
-            strength,
-            classes=len(counts),
-            balanced=balanced,
-            start=start,
-            tolerance=tolerance,
-        )
-
-    losses: list[float] = []
-    best_logits = np.empty((0, 0))
-    starts: list[Solution | None] = [None] * len(parts)
-    for strength in strengths:
-        solved = [
-            solve(part.rows, part.labels, strength, start, _ROUGH)
-            for part, start in zip(parts, starts, strict=True)
-        ]
-        logits = np.concatenate(
-            [solution.logits(part.held_rows) for part, solution in zip(parts, solved, strict=True)]
-        )
-        losses.append(_log_loss(logits, truth))
-        if losses[-1] == min(losses):
-            best_logits = logits
-        elif losses[-1] > _CLEARLY * min(losses) or losses[-2] > min(losses):
-            break  # weaker regularisation only overfits more, and takes the solver longest
-        starts = list(solved)
-    strength = strengths[int(np.argmin(losses))]
-    temperature = _temperature(best_logits, truth)
-    scores = softmax(best_logits / temperature)
-    final = solve(inputs, labels, strength, None, _EXACT)
-    kernel, bias = basis.unfold(final.weights / temperature, final.bias / temperature)
-    return Head(
+    raw = rows = Rows.of(features)
+    raw_held_out = held_out
+    basis = solved_in = Basis.of(rows)
+    # With fewer photos than features, their components are the smaller table.
+    if rows.shape[0] < rows.shape[1]:
+        rows, solved_in = Rows.of(basis.project(rows.take())), basis.projected()
+        if held_out is not None:
+            held_out = (basis.project(held_out[0]), held_out[1])
+    problem = Problem(
+        rows,
+        labels,
+        np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64),
+        solved_in,
+        classes=len(counts),
+        balanced=class_weights == "balanced",
+        smoothing=label_smoothing,
+    )
+    choice = problem.choose(strengths, held_out, seed)
+    kernel, bias = basis.unfold(
+        choice.solution.weights / choice.temperature, choice.solution.bias / choice.temperature
+    )
+    linear = Head(
         kernel.astype(np.float32),
         bias.astype(np.float32),
-        strength=strength,
-        chosen_on=chosen_on,
+        strength=choice.strength,
+        chosen_on=choice.chosen_on,
         class_weights=class_weights,
-        temperature=temperature,
-        reject_threshold=_reject_threshold(scores.max(axis=1), scores.argmax(axis=1) == truth),
+        temperature=choice.temperature,
+        reject_threshold=_reject_threshold(choice.logits / choice.temperature, choice.truth),
+        label_smoothing=label_smoothing,
+    )
+    if not hidden:
+        return linear
+    everything = np.ones(len(labels), np.bool_)
+    found = better(
+        raw.take(), labels, problem.targets(everything), choice, raw_held_out, units=hidden, seed=seed
+    )
+    if found is None:
+        return linear
+    return replace(
+        linear,
+        kernel=(found.layers.second / found.temperature).astype(np.float32),
+        bias=(found.layers.second_bias / found.temperature).astype(np.float32),
+        hidden_kernel=found.layers.first,
+        hidden_bias=found.layers.first_bias,
+        temperature=found.temperature,
+        reject_threshold=_reject_threshold(found.logits / found.temperature, choice.truth),
     )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Projected features and labels to solve on, and those held out to judge by."""
+def check(class_weights: str, label_smoothing: float, hidden: int) -> None:
+    """Refuse options of the head before the slow work.
 
-    rows: Floats
-    labels: Labels
-    held_rows: Floats
-    held_labels: Labels
-
-
-def _folds(labels: Labels, seed: int) -> list[NDArray[np.bool_]]:
-    """Stratified masks of the held-out photos: 5, or 3 of many, or as many as the rarest class allows."""
-    count = int(min(3 if len(labels) >= _MANY else _FOLDS, np.bincount(labels).min()))
-    random = np.random.default_rng(seed)
-    fold_of = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        fold_of[places] = np.arange(len(places)) % count
-    return [fold_of == fold for fold in range(count)]
+    Raises:
+        UsageError: one is not among those offered.
+    """
+    if class_weights not in ("auto", "balanced", "none"):
+        raise UsageError(f"class weights {class_weights!r} are not offered: choose auto, balanced or none")
+    if not 0 <= label_smoothing < 1:
+        raise UsageError(f"label smoothing {label_smoothing:g} is not offered: choose 0 to below 1, like 0.1")
+    if not 0 <= hidden <= _WIDEST:
+        raise UsageError(f"a hidden layer of {hidden} units is not offered: choose 0 (none) to {_WIDEST}")
 
 
-def _log_loss(logits: NDArray[np.floating], labels: Labels) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    chosen = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
-    return float(-chosen.mean())
-
-
-def _reject_threshold(scores: Floats, right: NDArray[np.bool_]) -> float:
-    return float(np.quantile(scores[right], 1 - _KEPT)) if right.any() else 0.0
-
-
-def _temperature(logits: NDArray[np.floating], labels: Labels) -> float:
-    """The divisor of the logits that makes the scores honest (Guo et al., ICML 2017), 0.25 to 4."""
-    grid = np.geomspace(0.25, 4.0, 161)
-    return float(grid[int(np.argmin([_log_loss(logits / value, labels) for value in grid]))])
+def _reject_threshold(logits: Doubles, truth: Labels) -> float:
+    scores = softmax(logits)
+    return judging.reject_threshold(scores.max(axis=1), scores.argmax(axis=1) == truth)

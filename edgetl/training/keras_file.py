@@ -7,6 +7,7 @@ those two arrays are written here.
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from edgetl import extras
 from edgetl.errors import RunError
 from edgetl.training.head import Head
+from edgetl.training.logistic import Floats
 
 _WEIGHTS = "model.weights.h5"
 
@@ -24,10 +26,10 @@ def with_head(template: Path, head: Head) -> bytes:
 
     Args:
         template: a classifier written by ``edgetl.training.build.build_classifier``.
-        head: kernel (features, classes) and bias (classes,).
+        head: its kernels and biases; the template has the same layers.
 
     Raises:
-        RunError: the template has no head of zeros of that shape.
+        RunError: the template has no layers of zeros of those shapes.
     """
     h5py = extras.load("h5py", extra="train", purpose="training")
     result = io.BytesIO()
@@ -37,27 +39,32 @@ def with_head(template: Path, head: Head) -> bytes:
             if member.filename == _WEIGHTS:
                 file = io.BytesIO(data)
                 with h5py.File(file, "r+") as weights:
-                    kernel, bias = _find_head(weights, head, template)
-                    kernel[...] = head.kernel
-                    bias[...] = head.bias
+                    for kernel, bias in _layers(head):
+                        found = _find_layer(weights, kernel.shape, template)
+                        found["0"][...], found["1"][...] = kernel, bias
                 data = file.getvalue()
             new.writestr(member, data)
     return result.getvalue()
 
 
-def _find_head(weights: Any, head: Head, template: Path) -> tuple[Any, Any]:
-    """The datasets of the one dense layer of the right shape whose kernel is all zeros."""
+def _layers(head: Head) -> Iterator[tuple[Floats, Floats]]:
+    """Kernel and bias of each dense layer."""
+    if head.hidden_kernel is not None and head.hidden_bias is not None:
+        yield head.hidden_kernel, head.hidden_bias
+    yield head.kernel, head.bias
+
+
+def _find_layer(weights: Any, shape: tuple[int, ...], template: Path) -> Any:
+    """The one dense layer with a kernel of that shape that is all zeros."""
     found = []
 
     def visit(name: str, item: Any) -> None:
         if name.endswith("/vars") and set(item) == {"0", "1"}:
             shapes = (item["0"].shape, item["1"].shape)
-            if shapes == (head.kernel.shape, head.bias.shape) and not np.any(item["0"][...]):
-                found.append((item["0"], item["1"]))
+            if shapes == (shape, shape[1:]) and not np.any(item["0"][...]):
+                found.append(item)
 
     weights.visititems(visit)
     if len(found) != 1:
-        raise RunError(
-            f"{template} has {len(found)} empty heads of shape {head.kernel.shape}, not one: delete it"
-        )
-    return (found[0][0], found[0][1])
+        raise RunError(f"{template} has {len(found)} empty heads of shape {shape}, not one: delete it")
+    return found[0]

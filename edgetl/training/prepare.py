@@ -58,9 +58,9 @@ class Prepared:
         """Names the backbone, its weights, its pixels and its engine: equal keys, equal features."""
         return self.folder.name
 
-    def classifier(self, classes: int) -> Path:
+    def classifier(self, classes: int, hidden: int = 0) -> Path:
         """The ``.keras`` file of the backbone with an empty head for so many classes."""
-        return self.folder / f"classifier-{classes}.keras"
+        return self.folder / classifier_name(classes, hidden)
 
     def start(self, *, num_threads: int | None = None) -> AbstractEngine:
         """Load the feature extractor: uint8 (n, h, w, 3) -> float32 (n, features)."""
@@ -73,6 +73,11 @@ class Prepared:
                 )
         model = {path.name: path.read_bytes() for path in sorted((self.folder / self.engine).iterdir())}
         return engines.start(engines.get(self.engine), model, num_threads=num_threads)
+
+
+def classifier_name(classes: int, hidden: int = 0) -> str:
+    """The file with an empty head for so many classes, with a hidden layer of so many units."""
+    return f"classifier-{classes}-{hidden}.keras" if hidden else f"classifier-{classes}.keras"
 
 
 def choose(name: str, *, size: int | None, width: float, weights_file: Path | None) -> BackboneChoice:
@@ -157,16 +162,24 @@ def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Prog
             files.write_json(
                 folder / "backbone.json", {**identity, "source": asdict(choice.weights)["source"]}
             )
-    if not prepared.classifier(classes).is_file():
+    build_classifier(prepared, classes, 0, progress)
+    return prepared
+
+
+def build_classifier(prepared: Prepared, classes: int, hidden: int, progress: Progress) -> Path:
+    """The file of :meth:`Prepared.classifier`, built (in a process of its own) where it is not there yet."""
+    place = prepared.classifier(classes, hidden)
+    if not place.is_file():
         with progress.step(f"build a classifier of {classes} classes"):
             isolated.call(
                 "edgetl.training.build:build_classifier",
-                place,
+                prepared.folder,
                 classes,
+                hidden,
                 doing="building the classifier",
-                environment=_backend(engine),
+                environment=_backend(prepared.engine),
             )
-    return prepared
+    return place
 
 
 def _backend(engine: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
 from edgetl.training import evaluate, features, keras_file, prepare, run
 from edgetl.training import head as heads
+from edgetl.training.checking import suspects
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
@@ -80,10 +81,11 @@ def train(
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
         with progress.step("solve the head"):
-            head = _solve(photos, table, wanted)
+            head = _solve(photos, table, wanted, progress)
         metrics = _measure(photos, table, head)
         contract = choice.contract.with_labels(photos.labels)
-        model = keras_file.with_head(prepared.classifier(len(photos.labels)), head)
+        template = prepare.build_classifier(prepared, len(photos.labels), head.hidden, progress)
+        model = keras_file.with_head(template, head)
         files.write_bytes(folder / run.MODEL, model)
         files.write_text(folder / "run.toml", wanted.to_toml())
         files.write_text(folder / "labels.txt", "\n".join(photos.labels) + "\n")
@@ -98,7 +100,7 @@ def train(
             "backbone": {"name": choice.name, "size": choice.size, "width": choice.width},
             "weights": {**asdict(prepared.choice.weights), "path": str(prepared.choice.weights.path)},
             "features": {"engine": engine, "key": prepared.key},
-            "head": {name: value for name, value in asdict(head).items() if name not in ("kernel", "bias")},
+            "head": head.describe(),
             "dataset": _describe(photos, unreadable),
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,
@@ -119,9 +121,13 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
     if "data" not in values:
         raise UsageError("no photos are named: give a folder or a CSV file, or a --config that does")
     try:
-        return TrainConfig(**values)
+        wanted = TrainConfig(**values)
     except TypeError as error:
         raise UsageError(f"train has no such option: {error}") from None
+    heads.check(wanted.class_weights, wanted.label_smoothing, wanted.hidden)
+    if wanted.suspects not in ("keep", "downweight"):
+        raise UsageError(f"suspects {wanted.suspects!r} is not offered: choose keep or downweight")
+    return wanted
 
 
 def _advise(photos: Dataset, progress: Progress) -> None:
@@ -140,17 +146,35 @@ def _advise(photos: Dataset, progress: Progress) -> None:
         )
 
 
-def _solve(photos: Dataset, table: features.FeatureTable, wanted: TrainConfig) -> heads.Head:
+def _solve(
+    photos: Dataset, table: features.FeatureTable, wanted: TrainConfig, progress: Progress
+) -> heads.Head:
     held_out = None
     # Where val is all there is to score on, choosing on it too would flatter the score.
     if photos.scored_split == "test" and photos.split("val"):
         held_out = rows_of(photos, table, "val")
-    return heads.fit(
-        *rows_of(photos, table, "train"),
+    rows, labels = rows_of(photos, table, "train")
+    weights = None
+    if wanted.suspects == "downweight":
+        doubts = suspects.judge(rows, labels, seed=wanted.seed)
+        weights = doubts.weights
+        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
+    head = heads.fit(
+        rows,
+        labels,
         held_out=held_out,
         class_weights=wanted.class_weights,
+        weights=weights,
+        label_smoothing=wanted.label_smoothing,
+        hidden=wanted.hidden,
         seed=wanted.seed,
     )
+    if wanted.hidden and not head.hidden:
+        progress.warn(
+            f"the head stays linear: with a hidden layer of {wanted.hidden} units it answers held-out "
+            "photos no better"
+        )
+    return head
 
 
 def _measure(photos: Dataset, table: features.FeatureTable, head: heads.Head) -> evaluate.Metrics:

@@ -1,5 +1,8 @@
 """The head is the optimum it claims to be, and is chosen on photos it was not solved on."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,8 @@ from scipy.optimize import approx_fprime
 from edgetl.errors import UsageError
 from edgetl.training import head as heads
 from edgetl.training import logistic
-from edgetl.training.logistic import Basis
+from edgetl.training.heads import choosing
+from edgetl.training.logistic import Basis, Rows, Targets
 
 
 def blobs(
@@ -30,13 +34,13 @@ def test_finds_the_optimum_that_scikit_learn_finds(count: int, width: int, class
     features, labels = blobs(count, width, classes)
     basis = Basis.of(features)
     projected = basis.project(features)
-    solution = logistic.solve(projected, labels, basis.variances, 0.1, classes=classes, balanced=False)
+    solution = logistic.solve(projected, Targets.of(labels, classes), basis.projected(), 0.1)
     # For two classes scikit-learn penalises one vector where a softmax has two halves of it.
     strength = 0.2 if classes == 2 else 0.1
     reference = linear.LogisticRegression(C=strength, max_iter=5000, tol=1e-8).fit(
         projected.astype(np.float64), labels
     )
-    ours = heads.softmax(solution.logits(projected))
+    ours = heads.softmax(solution.logits(projected, basis.projected()))
     assert np.abs(ours - reference.predict_proba(projected)).max() < 2e-3
 
 
@@ -47,9 +51,8 @@ def test_no_small_step_away_from_the_solution_is_better(balanced: bool) -> None:
     basis = Basis.of(features)
     projected = basis.project(features)
     strength, classes = 0.3, 3
-    solution = logistic.solve(
-        projected, labels, basis.variances, strength, classes=classes, balanced=balanced
-    )
+    targets = Targets.of(labels, classes, balanced=balanced)
+    solution = logistic.solve(projected, targets, basis.projected(), strength)
     counts = np.bincount(labels)
     share = 1 / (classes * counts[labels]) if balanced else np.full(90, 1 / 90)
 
@@ -120,6 +123,57 @@ def test_keeps_95_of_100_right_answers_above_the_reject_threshold() -> None:
     right = probabilities.argmax(axis=1) == rest[1]
     kept = (probabilities.max(axis=1)[right] >= head.reject_threshold).mean()
     assert 0.90 <= kept <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label_smoothing": 1.0}, "label smoothing 1 is not offered: choose 0 to below 1, like 0.1"),
+        ({"hidden": -1}, "a hidden layer of -1 units is not offered: choose 0 (none) to 4096"),
+    ],
+)
+def test_refuses_what_is_out_of_range(options: dict[str, float], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        heads.check("auto", options.get("label_smoothing", 0.0), int(options.get("hidden", 0)))
+
+
+def test_photos_without_a_say_have_none() -> None:
+    features, labels = blobs(200, 16, 2, spread=0.5)
+    wrong = np.arange(200) < 60
+    given = np.where(wrong, 1 - labels, labels)
+    told = heads.fit(features, given, held_out=None, weights=1.0 - wrong)
+    misled = heads.fit(features, given, held_out=None)
+    truth = [(head.probabilities(features)[np.arange(200), labels]).mean() for head in (told, misled)]
+    assert truth[0] > truth[1] + 0.1
+
+
+def test_many_photos_are_judged_on_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "_SAMPLE", 500)
+    features, labels = blobs(3000, 20, 4, spread=1.0)
+    few = heads.fit(features[:2500], labels[:2500], held_out=None)
+    assert few.chosen_on.endswith("photos held out")
+    monkeypatch.setattr(choosing, "_SAMPLE", 10_000)
+    whole = heads.fit(features[:2500], labels[:2500], held_out=None)
+    rest, truth = features[2500:], labels[2500:]
+    losses = [-np.log(head.probabilities(rest)[np.arange(len(truth)), truth]).mean() for head in (few, whole)]
+    assert losses[0] < 1.1 * losses[1] + 0.01
+
+
+def test_features_that_come_in_blocks_make_the_same_head() -> None:
+    features, labels = blobs(400, 20, 3)
+    rows = Rows(features.shape, lambda: iter(np.array_split(features, 7)))
+    first, second = (heads.fit(source, labels, held_out=None) for source in (features, rows))
+    assert first.strength == second.strength
+    assert np.abs(first.probabilities(features) - second.probabilities(features)).max() < 1e-2
+
+
+def test_a_description_has_all_but_the_weights() -> None:
+    features, labels = blobs(100, 8, 2)
+    described = heads.fit(features, labels, held_out=None, label_smoothing=0.1).describe()
+    assert json.loads(json.dumps(described)) == described
+    assert described["label_smoothing"] == 0.1
+    assert described["hidden"] == 0
+    assert "kernel" not in described
 
 
 def test_refuses_class_weights_that_are_not_offered() -> None:

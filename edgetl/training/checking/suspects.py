@@ -1,0 +1,199 @@
+"""Photos whose label is probably wrong, told by all the other photos.
+
+Each photo gets an answer from a model that has not seen it. Instead of folds, that is kernel ridge
+regression of the labels, whose leave-one-out answers are one formula (Rifkin and Lippert, MIT 2007): no
+photo is wasted on holding out, which matters where a fifth of the labels is wrong, and a squared loss
+forgives wrong labels more than a logistic one (Ghosh et al., AAAI 2017, on losses and label noise).
+
+Then the share of wrong labels, and how sure the answers may be, are chosen together so that they make the
+given labels most likely (Patrini et al., CVPR 2017, with one parameter for the flips). Bayes' rule then
+says of each photo how probably its label is wrong: a probability, not a rank among others, so that a clean
+dataset gets few suspects.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.training.logistic import BLOCK, Doubles, Floats, Labels
+
+LISTED = 0.25
+"""Photos are listed as suspects from this probability on: one in four of the last ones is a catch."""
+_LANDMARKS = 2000
+"""Photos that the kernel compares each photo with; with fewer photos the regression is exact."""
+_PENALTIES = tuple(np.geomspace(1e-5, 3e-2, 8))
+_SHARPNESS = tuple(np.geomspace(0.5, 64, 29))
+_FLIPPED = (0.0, *np.arange(0.005, 0.46, 0.01))
+_NULL = 1e-7
+_NEGLIGIBLE = 1e-5
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A photo whose label the others do not support."""
+
+    index: int
+    """Its row."""
+    given: int
+    """Its label."""
+    suggested: int
+    """The class that it looks like."""
+    score: float
+    """Probability that the given label is wrong, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """How probably each label is wrong."""
+
+    wrong: Doubles
+    """float64 (n,), 0 to 1."""
+    suggested: Labels
+    """int64 (n,), the likeliest class other than the given one."""
+    share: float
+    """Of all labels, how many seem to be wrong, 0 to 1."""
+
+    @property
+    def weights(self) -> Doubles:
+        """float64 (n,), 0 to 1, to weigh the photos of a head by.
+
+        The probability that the label is right, squared: what may as well be wrong should hardly count.
+        """
+        return (1 - self.wrong) ** 2
+
+
+def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, ...]:
+    """The photos whose label is wrong with a probability of a quarter or more, worst first.
+
+    Args:
+        features: float32 (n, features), n of 4 or more.
+        labels: int64 (n,), 0 to classes - 1.
+        seed: which photos are the landmarks, of more than 2,000.
+    """
+    doubts = judge(features, labels, seed=seed)
+    order = np.argsort(-doubts.wrong, kind="stable")
+    return tuple(
+        Suspect(int(row), int(labels[row]), int(doubts.suggested[row]), float(doubts.wrong[row]))
+        for row in order
+        if doubts.wrong[row] >= LISTED
+    )
+
+
+def judge(features: Floats, labels: Labels, *, seed: int = 0) -> Doubts:
+    """How probably each label is wrong; arguments as for :func:`find`."""
+    left_out = answers(features, labels, seed=seed)
+    rows = np.arange(len(labels))
+    given = left_out[rows, labels]
+    likeliest = left_out.argmax(axis=1)
+    second, best = np.partition(left_out, -2, axis=1)[:, -2:].T
+    credible = _noise(best - second, likeliest == labels)
+    left_out[rows, labels] = -np.inf
+    suggested = left_out.argmax(axis=1)
+    margin, wrong = given - left_out[rows, suggested], np.zeros(len(labels))
+    for share, sharpness, credence in credible:
+        right = _sigmoid(sharpness * margin)
+        doubt = share * (1 - right)
+        wrong += credence * doubt / np.maximum(doubt + (1 - share) * right, 1e-300)
+    return Doubts(wrong, suggested, sum(share * credence for share, _, credence in credible))
+
+
+def answers(features: Floats, labels: Labels, *, seed: int = 0) -> Doubles:
+    """What a regression on all the other photos says of each: float64 (n, classes), near 0 to 1.
+
+    With the squared loss, leaving a photo out changes its residual by the factor 1 / (1 - leverage). The
+    penalty is the one whose left-out answers are nearest to the labels.
+    """
+    count, classes = len(features), int(labels.max()) + 1
+    map_ = _FeatureMap.of(features, seed)
+    shares = np.bincount(labels, minlength=classes) / count
+    width = map_.onto.shape[1]
+    gram, moment = np.zeros((width, width)), np.zeros((width, classes))
+    for place, rows in map_.blocks(features):
+        gram += rows.T @ rows
+        moment += rows.T @ (np.eye(classes)[labels[place]] - shares)
+    values, vectors = np.linalg.eigh(gram)
+    values, moment = np.maximum(values, 0.0), vectors.T @ moment
+
+    def residual(turned: Doubles, given: Labels, penalty: float) -> Doubles:
+        shrunk = 1 / (values + penalty * count)
+        leverage = np.minimum((turned**2) @ shrunk, 1 - 1e-9)[:, None]
+        apart = np.eye(classes)[given] - shares - turned @ (shrunk[:, None] * moment)
+        return np.asarray(apart / (1 - leverage))
+
+    some = np.random.default_rng(seed).permutation(count)[:BLOCK]
+    ((_, rows),) = map_.blocks(features[some])
+    turned = rows @ vectors
+    errors = [(residual(turned, labels[some], penalty) ** 2).sum() for penalty in _PENALTIES]
+    penalty = _PENALTIES[int(np.argmin(errors))]
+    result = np.empty((count, classes))
+    for place, rows in map_.blocks(features):
+        result[place] = np.eye(classes)[labels[place]] - residual(rows @ vectors, labels[place], penalty)
+    return result
+
+
+@dataclass(frozen=True)
+class _FeatureMap:
+    """A Gaussian kernel's features (Williams and Seeger, NIPS 2000), spanned by some of the photos."""
+
+    centre: Floats
+    landmarks: Floats
+    """float32 (m, features), less the centre."""
+    median: float
+    """Of the squared distances: half of the photos are near, half are far."""
+    onto: Doubles
+    """float64 (m, components), from nearness to the landmarks to components."""
+
+    @classmethod
+    def of(cls, features: Floats, seed: int) -> "_FeatureMap":
+        centre = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        places = np.sort(np.random.default_rng(seed).permutation(len(features))[:_LANDMARKS])
+        landmarks = features[places] - centre
+        distances = _distances(landmarks, landmarks)
+        median = float(np.median(distances)) or 1.0
+        values, vectors = np.linalg.eigh(np.exp(-distances / median))
+        kept = values > _NULL * values[-1]
+        return cls(centre, landmarks, median, vectors[:, kept] / np.sqrt(values[kept]))
+
+    def blocks(self, features: Floats) -> Iterator[tuple[slice, Doubles]]:
+        """The components of some photos at a time, float64 (some, components), and which they are."""
+        for start in range(0, len(features), BLOCK):
+            block = features[start : start + BLOCK] - self.centre
+            near = np.exp(-_distances(block, self.landmarks) / self.median)
+            yield slice(start, start + len(block)), near @ self.onto
+
+
+def _distances(first: Floats, second: Floats) -> Doubles:
+    """Squared distances float64 (n, m) of the rows of two tables."""
+    squares = [(table.astype(np.float64) ** 2).sum(axis=1) for table in (first, second)]
+    return np.asarray(np.maximum(squares[0][:, None] + squares[1] - 2.0 * (first @ second.T), 0.0))
+
+
+def _noise(lead: Doubles, agrees: NDArray[np.bool_]) -> list[tuple[float, float, float]]:
+    """What explains the labels: shares of wrong ones, how sure a lead makes, and how credible both are.
+
+    Where all answers are equally sure, doubt and wrong labels explain the same data; so no best pair is
+    picked, all are kept with their likelihood, which sums to 1.
+
+    Args:
+        lead: float64 (n,), of the best answer over the second best.
+        agrees: bool (n,), whether the best answer is the given label.
+    """
+    pairs = [(share, sharpness) for sharpness in _SHARPNESS for share in _FLIPPED]
+    likelihoods = np.empty(len(pairs))
+    for number, (share, sharpness) in enumerate(pairs):
+        right = _sigmoid(sharpness * lead)
+        likely = (1 - share) * right + share * (1 - right)
+        likelihoods[number] = np.log(np.maximum(np.where(agrees, likely, 1 - likely), 1e-300)).sum()
+    credence = np.exp(likelihoods - likelihoods.max())
+    credence /= credence.sum()
+    return [
+        (float(share), float(sharpness), float(each))
+        for (share, sharpness), each in zip(pairs, credence, strict=True)
+        if each > _NEGLIGIBLE
+    ]
+
+
+def _sigmoid(values: Doubles) -> Doubles:
+    return np.asarray(0.5 + 0.5 * np.tanh(values / 2))

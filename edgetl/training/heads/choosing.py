@@ -1,0 +1,183 @@
+"""Choose how strongly to regularise, by photos that were held out, and solve the head with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.training import logistic
+from edgetl.training.heads import held_out as judging
+from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows, Solution, Targets
+
+_SAMPLE = 10_000
+"""Of more photos than this, so many choose the strength: it is the variance of the weights' prior, which
+does not depend on how many photos there are."""
+_APART = 5_000
+"""Photos held out of many, to judge by: the log loss of so many is known to about a hundredth."""
+_CLEARLY = 1.02
+_ROUGH, _EXACT = 1e-4, 1e-5
+"""Where the solver stops while strengths are compared, and for the head itself."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is solved on, and what is held out to judge it by."""
+
+    rows: Rows
+    targets: Targets
+    held_rows: Floats
+    """float32 (m, features)."""
+    truth: Labels
+    """int64 (m,)."""
+    held_weights: Doubles
+    """float64 (m,)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The head, and how the choice came about."""
+
+    solution: Solution
+    strength: float
+    chosen_on: str
+    """In words."""
+    logits: Doubles
+    """float64 (m, classes), of photos when they were held out."""
+    truth: Labels
+    """int64 (m,), their labels."""
+    masks: tuple[NDArray[np.bool_], ...]
+    """Which rows those were, bool (n,) each; none where val was given."""
+    temperature: float
+    """The divisor of the logits that makes their scores honest."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """All that decides the head but the strength of the regularisation."""
+
+    rows: Rows
+    labels: Labels
+    """int64 (n,)."""
+    weights: Doubles
+    """float64 (n,), the say of each."""
+    basis: Basis
+    classes: int
+    balanced: bool
+    smoothing: float
+
+    def choose(self, strengths: Sequence[float], held_out: tuple[Floats, Labels] | None, seed: int) -> Choice:
+        """Solve with each strength until it gets worse, and once more with the best.
+
+        Args:
+            strengths: ascending.
+            held_out: features, in the space of the rows, and labels; None holds out some of the rows,
+                in turn or, of many, once.
+            seed: for which.
+        """
+        everything = np.ones(len(self.labels), np.bool_)
+        if held_out is not None:
+            parts = [self._part(self._sample(everything, seed), *held_out, np.ones(len(held_out[1])))]
+            strength, _, start = _best(self, parts, strengths)
+            final = self._solve(everything, strength, start[0])
+            return self._chosen(final, strength, "val", final.logits(held_out[0], self.basis), parts)
+        if len(self.labels) > _SAMPLE:
+            share = min(0.1, _APART / len(self.labels))
+            apart = np.random.default_rng(seed).random(len(self.labels)) < share
+            parts = [self._part(self._sample(~apart, seed), *self._held(apart))]
+            strength, _, start = _best(self, parts, strengths)
+            without = self._solve(~apart, strength, start[0])
+            logits = without.logits(parts[0].held_rows, self.basis)
+            final = self._solve(everything, strength, without)
+            return self._chosen(final, strength, f"{apart.sum()} photos held out", logits, parts, [apart])
+        masks = judging.folds(self.labels, seed)
+        parts = [self._part(~mask, *self._held(mask)) for mask in masks]
+        strength, logits, _ = _best(self, parts, strengths)
+        final = self._solve(everything, strength, None)
+        return self._chosen(final, strength, f"{len(masks)}-fold cross-validation", logits, parts, masks)
+
+    def _sample(self, chosen: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+        """As many of the chosen rows as are enough to compare strengths on, of every class."""
+        count = int(chosen.sum())
+        if count <= _SAMPLE:
+            return chosen
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(chosen))
+        kept = order[:_SAMPLE]
+        # The first photos of each class, so that none is missing.
+        _, firsts = np.unique(self.labels[order], return_index=True)
+        mask = np.zeros(len(chosen), np.bool_)
+        mask[kept] = True
+        mask[order[firsts]] = True
+        return mask
+
+    def _held(self, mask: NDArray[np.bool_]) -> tuple[Floats, Labels, Doubles]:
+        return self.rows.take(mask), self.labels[mask], self.weights[mask]
+
+    def _part(self, mask: NDArray[np.bool_], held_rows: Floats, truth: Labels, held_weights: Doubles) -> Part:
+        rows = self.rows if mask.all() else Rows.of(self.rows.take(mask))
+        return Part(rows, self.targets(mask), held_rows, truth, held_weights)
+
+    def targets(self, mask: NDArray[np.bool_]) -> Targets:
+        """Those of some rows, bool (n,)."""
+        return Targets.of(
+            self.labels[mask],
+            self.classes,
+            balanced=self.balanced,
+            weights=self.weights[mask],
+            smoothing=self.smoothing,
+        )
+
+    def _solve(self, mask: NDArray[np.bool_], strength: float, start: Solution | None) -> Solution:
+        # Rows that do not count get no weight: taking the others out would be a second copy of them.
+        targets = Targets.of(
+            self.labels,
+            self.classes,
+            balanced=self.balanced,
+            weights=self.weights * mask,
+            smoothing=self.smoothing,
+        )
+        return logistic.solve(self.rows, targets, self.basis, strength, start=start, tolerance=_EXACT)
+
+    def _chosen(
+        self,
+        final: Solution,
+        strength: float,
+        chosen_on: str,
+        logits: Doubles,
+        parts: Sequence[Part],
+        masks: Sequence[NDArray[np.bool_]] = (),
+    ) -> Choice:
+        truth = np.concatenate([part.truth for part in parts])
+        weights = np.concatenate([part.held_weights for part in parts])
+        temperature = judging.temperature(logits, truth, weights)
+        return Choice(final, strength, chosen_on, logits, truth, tuple(masks), temperature)
+
+
+def _best(
+    problem: Problem, parts: Sequence[Part], strengths: Sequence[float]
+) -> tuple[float, Doubles, list[Solution]]:
+    """The strength with the least held-out loss, the held-out logits with it, and its solutions."""
+    truth = np.concatenate([part.truth for part in parts])
+    weights = np.concatenate([part.held_weights for part in parts])
+    losses: list[float] = []
+    best: tuple[float, Doubles, list[Solution]] | None = None
+    starts: list[Solution | None] = [None] * len(parts)
+    for strength in strengths:
+        solved = [
+            logistic.solve(part.rows, part.targets, problem.basis, strength, start=start, tolerance=_ROUGH)
+            for part, start in zip(parts, starts, strict=True)
+        ]
+        logits = np.concatenate(
+            [
+                solution.logits(part.held_rows, problem.basis)
+                for part, solution in zip(parts, solved, strict=True)
+            ]
+        )
+        losses.append(judging.log_loss(logits, truth, weights))
+        if best is None or losses[-1] == min(losses):
+            best = (strength, logits, solved)
+        elif losses[-1] > _CLEARLY * min(losses) or losses[-2] > min(losses):
+            break  # weaker regularisation only overfits more, and takes the solver longest
+        starts = list(solved)
+    assert best is not None, "no strength was given"
+    return best

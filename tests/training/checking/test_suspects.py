@@ -1,0 +1,111 @@
+"""Wrong labels are found by what the other photos say, and right ones are left in peace."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgetl.progress import SILENT
+from edgetl.training import dataset, features, prepare
+from edgetl.training.checking import suspects
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.train import rows_of
+
+
+def clouds(count: int, classes: int, *, seed: int = 0, width: int = 12) -> tuple[Floats, Labels]:
+    """Photos of classes that can be told apart, in any order."""
+    random = np.random.default_rng(seed)
+    labels = random.permutation(np.arange(count) % classes)
+    centres = 4 * random.normal(size=(classes, width))
+    return (centres[labels] + random.normal(size=(count, width))).astype(np.float32), labels.astype(np.int64)
+
+
+def flip(labels: Labels, share: float, *, seed: int = 0) -> tuple[Labels, np.ndarray]:
+    """A share of the labels replaced by the next class, and which."""
+    chosen = np.random.default_rng(seed).permutation(len(labels))[: round(share * len(labels))]
+    flipped = labels.copy()
+    flipped[chosen] = (labels[chosen] + 1) % (labels.max() + 1)
+    return flipped, np.sort(chosen)
+
+
+@pytest.mark.parametrize(("classes", "count"), [(2, 60), (5, 200)])
+def test_finds_the_wrong_labels_and_names_the_right_ones(classes: int, count: int) -> None:
+    rows, truth = clouds(count, classes)
+    labels, flipped = flip(truth, 0.2)
+    found = suspects.find(rows, labels)
+    caught = [suspect for suspect in found if suspect.index in flipped]
+    assert len(caught) >= 0.9 * len(flipped)
+    assert len(found) - len(caught) <= 0.1 * len(flipped)
+    assert all(suspect.suggested == truth[suspect.index] for suspect in caught)
+    assert all(suspect.given == labels[suspect.index] for suspect in found)
+    assert [suspect.score for suspect in found] == sorted((s.score for s in found), reverse=True)
+
+
+def test_suspects_nobody_where_all_labels_are_right() -> None:
+    rows, labels = clouds(120, 3)
+    assert suspects.find(rows, labels) == ()
+    assert suspects.judge(rows, labels).share < 0.02
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.3])
+def test_estimates_how_many_labels_are_wrong(share: float) -> None:
+    rows, truth = clouds(400, 4)
+    labels, _ = flip(truth, share)
+    assert suspects.judge(rows, labels).share == pytest.approx(share, abs=0.03)
+
+
+def test_an_answer_is_that_of_a_regression_without_the_photo() -> None:
+    rows, labels = clouds(40, 2)
+    labels, _ = flip(labels, 0.2)
+    # Whatever the label of a photo, the others say the same of it; only the share of its class moves,
+    # and that by one photo in forty on either side.
+    before = suspects.answers(rows, labels)[7]
+    labels[7] = 1 - labels[7]
+    after = suspects.answers(rows, labels)[7]
+    assert np.abs(after - before).max() < 0.1
+    assert before.argmax() == after.argmax()
+
+
+def test_landmarks_in_place_of_all_photos_find_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, truth = clouds(500, 3)
+    labels, flipped = flip(truth, 0.2)
+    monkeypatch.setattr(suspects, "_LANDMARKS", 100)
+    found = {suspect.index for suspect in suspects.find(rows, labels)}
+    assert len(found ^ set(flipped.tolist())) <= 0.1 * len(flipped)
+
+
+@given(st.integers(4, 30), st.integers(2, 4), st.integers(0, 99))
+def test_always_gives_probabilities_and_another_class(count: int, classes: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, classes, count)
+    labels[0] = classes - 1
+    rows = random.normal(size=(count, 6)).astype(np.float32)
+    rows[:: seed % 3 + 1] = rows[0]  # copies of one photo
+    doubts = suspects.judge(rows, labels)
+    assert ((doubts.wrong >= 0) & (doubts.wrong <= 1)).all()
+    assert (doubts.suggested != labels).all()
+    assert np.allclose(doubts.weights, (1 - doubts.wrong) ** 2)
+
+
+@given(st.integers(0, 99), st.floats(0.1, 10))
+def test_scale_and_place_of_the_features_do_not_matter(seed: int, factor: float) -> None:
+    rows, truth = clouds(60, 2, seed=seed)
+    labels, _ = flip(truth, 0.2, seed=seed)
+    moved = (rows * factor + 3).astype(np.float32)
+    assert np.allclose(suspects.judge(rows, labels).wrong, suspects.judge(moved, labels).wrong, atol=2e-2)
+
+
+def test_four_fifths_of_the_flipped_labels_of_real_photos_are_found(hymenoptera: Path) -> None:
+    choice = prepare.choose("efficientnet_lite0", size=None, width=1.0, weights_file=None)
+    photos = dataset.read(hymenoptera)
+    prepared = prepare.prepare(choice, engine="openvino", classes=2, progress=SILENT)
+    table, _ = features.extract(photos.photos, prepared, SILENT)
+    rows, truth = rows_of(photos, table, "train")
+    labels, flipped = flip(truth, 0.2)
+    doubts = suspects.judge(rows, labels)
+    ranking = np.argsort(-doubts.wrong)
+    first = ranking[: round(len(flipped) * 0.8 / 0.7)]
+    assert np.isin(first, flipped).sum() >= 0.8 * len(flipped)
+    assert doubts.weights[flipped].mean() < 0.4 < 0.9 < np.delete(doubts.weights, flipped).mean()
