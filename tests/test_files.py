@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -356,3 +357,32 @@ def test_force_replaces_only_what_the_marker_says_is_its_own(tmp_path: Path) -> 
     with files.new_folder(photos, replace=True, marker="run.json") as folder:
         (folder / "new").write_text("new")
     assert [path.name for path in photos.iterdir()] == ["new"]
+
+
+def test_a_log_keeps_what_was_appended_and_tells_that_it_grows(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "new.rows"
+    log = files.Log(path)
+    log.append(b"one ")
+    log.append(b"two")
+    assert path.read_bytes() == b"one two"
+    with path.open("rb") as reader:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.sync()
+        log.close()
+        fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_in_the_cache_names_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGETL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(
+        WriteError, match="a part of that path is a file: name another folder in EDGETL_CACHE"
+    ):
+        files.write_text(tmp_path / "cache" / "features" / "a.txt", "text")
+    with pytest.raises(WriteError, match="a part of that path is a file: choose another --out"):
+        files.write_text(tmp_path / "out" / "a.txt", "text")
