@@ -195,7 +195,9 @@ def fit(decoded: Decoded, contract: Contract) -> Pixels:
         image = image.resize(target, _KERNELS[contract.interpolation], box=box)
     if decoded.orientation in _TURNS:
         image = image.transpose(_TURNS[decoded.orientation])
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    if image.mode == "L":  # half the time of converting to RGB and copying that
+        return np.repeat(np.asarray(image)[:, :, np.newaxis], 3, axis=2)
+    return np.asarray(image)
 
 
 def orientation(image: Image.Image) -> int:

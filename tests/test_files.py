@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -388,3 +389,32 @@ def test_a_file_stays_where_it_is_when_the_other_disk_is_full(tmp_path: Path, sm
         files.move(tmp_path / "a", small_disk / "a")
     assert (tmp_path / "a").stat().st_size == 2_000_000
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_log_keeps_what_was_appended_and_tells_that_it_grows(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "new.rows"
+    log = files.Log(path)
+    log.append(b"one ")
+    log.append(b"two")
+    assert path.read_bytes() == b"one two"
+    with path.open("rb") as reader:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.sync()
+        log.close()
+        fcntl.flock(reader, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_in_the_cache_names_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGETL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(
+        WriteError, match="a part of that path is a file: name another folder in EDGETL_CACHE"
+    ):
+        files.write_text(tmp_path / "cache" / "features" / "a.txt", "text")
+    with pytest.raises(WriteError, match="a part of that path is a file: choose another --out"):
+        files.write_text(tmp_path / "out" / "a.txt", "text")
