@@ -1,5 +1,6 @@
 """From a folder or a CSV file to labelled, split, hashed photos."""
 
+import contextlib
 import hashlib
 import os
 from collections import Counter, defaultdict
@@ -101,13 +102,14 @@ def assemble(listing: Listing, unreadable: dict[Path, str] | None = None) -> Dat
     Raises:
         DatasetError: a file cannot be read.
     """
-    digests = hash_all([entry.path for entry in listing.entries], unreadable)
+    paths = [entry.path for entry in listing.entries]
+    digests = hash_all(paths) if unreadable is None else _hash_readable(paths, unreadable)
     labels = listing.labels
     numbers = {label: number for number, label in enumerate(labels)}
     photos = [
         Photo(entry.path, numbers[entry.label], entry.split or "train", digest)
         for entry, digest in zip(listing.entries, digests, strict=True)
-        if unreadable is None or entry.path not in unreadable
+        if digest
     ]
     return Dataset(listing.root, labels, tuple(_split(photos) if is_split_here(listing) else photos))
 
@@ -132,30 +134,32 @@ def find(data: str | Path) -> list[Row]:
     return [(entry.path, entry.label, entry.split) for entry in listing.entries]
 
 
-def hash_all(paths: Sequence[Path], unreadable: dict[Path, str] | None = None) -> list[str]:
-    """SHA-256 of each file, in the order of the paths.
-
-    Args:
-        paths: of the files.
-        unreadable: gets those that cannot be read, with the reason, and their hash is empty; None raises.
-
-    Raises:
-        DatasetError: a file cannot be read.
-    """
-
-    def attempt(path: Path) -> str:
-        try:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            reason = f"{path} cannot be read: {error.strerror}"
-            if unreadable is None:
-                raise DatasetError(reason) from error
-            unreadable[path] = reason
-            return ""
-
+def hash_all(paths: Sequence[Path]) -> list[str]:
+    """SHA-256 of each file, in the order of the paths."""
     # hashlib lets go of the interpreter lock, so the disk and the cores are both kept busy.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(attempt, paths))
+        return list(pool.map(_hash, paths))
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _hash_readable(paths: Sequence[Path], unreadable: dict[Path, str]) -> list[str]:
+    """The same, with an empty text for a file that cannot be read, which is told instead of raised."""
+    with contextlib.suppress(DatasetError):
+        return hash_all(paths)
+    found = []
+    for path in paths:
+        try:
+            found += hash_all([path])
+        except DatasetError as error:
+            unreadable[path] = str(error)
+            found.append("")
+    return found
 
 
 def faults_of_counts(dataset: Dataset, *, split_here: bool = False) -> Iterator[Fault]:
