@@ -96,7 +96,7 @@ def assemble(listing: Listing, unreadable: dict[Path, str] | None = None) -> Dat
     photos = [
         Photo(entry.path, numbers[entry.label], entry.split or "train", digest)
         for entry, digest in zip(listing.entries, digests, strict=True)
-        if unreadable is None or entry.path not in unreadable
+        if digest
     ]
     return Dataset(listing.root, labels, tuple(_split(photos) if is_split_here(listing) else photos))
 

@@ -1,7 +1,7 @@
 """``edgetl check``: everything that is wrong with photos and labels, not only the first thing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -32,6 +32,10 @@ from edgetl.training.checking.report import CheckReport
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import SPLITS, Photo
 from edgetl.training.logistic import Floats
+from edgetl.training.prepare import BackboneChoice
+
+Rows = Callable[[Sequence[Photo]], Floats]
+"""Features of photos, float32 (n, features)."""
 
 _CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
 """Finders that need no features; each has ``find(subject)``."""
@@ -75,9 +79,9 @@ def check(
     if fix:
         fixing.refuse(source)
     row = backbones.get(backbone)
-    contract = row.contract(size or row.default_size)
     choice = prepare.choose(backbone, size=size, width=1.0, weights_file=None) if look else None
     engine = prepare.choose_engine() if look else ""
+    contract = choice.contract if choice else row.contract(size or row.default_size)
     with progress.step("read the photos"):
         found = listing.read(source)
         lost: dict[Path, str] = {}
@@ -91,18 +95,10 @@ def check(
     ]
     subject = Subject(found, tuple(faults), photos, split_here, contract, seen, {**lost, **damaged})
     findings = [finding for finder in _CHEAP for finding in finder.find(subject)]
+    rows = _features(subject, choice, engine, progress) if choice and subject.photos else None
     groups = exact.find(subject.photos)
     findings += copies.find(subject, groups)
-    if choice is not None and subject.photos:
-        # A head of one class cannot be built; what it would be used for is refused by training anyway.
-        prepared = prepare.prepare(
-            choice, engine=engine, classes=max(2, len(photos.labels)), progress=progress
-        )
-        table, _ = features.extract(subject.photos, prepared, progress)
-
-        def rows(chosen: Sequence[Photo]) -> Floats:
-            return np.stack([table[photo.sha256] for photo in chosen])
-
+    if rows is not None:
         with progress.step("compare the splits"):
             findings += shift.find(subject, rows, seed)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -126,3 +122,11 @@ def check(
     if out is not None:
         files.write_text(Path(out), pages.check_page(report, small))
     return report
+
+
+def _features(subject: Subject, choice: BackboneChoice, engine: str, progress: Progress) -> Rows:
+    # A head of one class cannot be built; what it would be used for is refused by training anyway.
+    classes = max(2, len(subject.labels))
+    prepared = prepare.prepare(choice, engine=engine, classes=classes, progress=progress)
+    table, _ = features.extract(subject.photos, prepared, progress)
+    return lambda photos: np.stack([table[photo.sha256] for photo in photos])

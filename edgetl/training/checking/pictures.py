@@ -28,7 +28,7 @@ _MAKE, _MODEL, _CHANGED, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003 
 _LONGEST = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be a million
 class Picture:
     """A photo in figures. Brightness and the like are those of the pixels that the model gets, 0 to 255."""
 

@@ -84,6 +84,11 @@ def truncate(data: Path) -> list[str]:
     return [path.name, "empty.jpg", "huge.png", "page.png"]
 
 
+def forbid(data: Path) -> list[str]:
+    (data / "val" / "bees" / "memory.jpg").symlink_to("/proc/self/mem")  # not even root can read it
+    return ["memory.jpg"]
+
+
 def leak(data: Path) -> list[str]:
     source = first(data, "val/ants")
     shutil.copy(source, data / "train" / "ants" / "copy.jpg")
@@ -196,6 +201,7 @@ BROUGHT_ALONG = {
     ("plant", "severity", "kind"),
     [
         (truncate, "error", "unreadable files"),
+        (forbid, "error", "unreadable files"),
         (leak, "error", "leaks between splits"),
         (contradict, "error", "one picture, two labels"),
         (empty, "error", "empty class"),
