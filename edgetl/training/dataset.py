@@ -107,6 +107,23 @@ def read(data: str | Path) -> Dataset:
     return dataset
 
 
+def unlabelled(folder: str | Path) -> tuple[Photo, ...]:
+    """The pictures of a folder and of those inside it, which have no class: their label is -1.
+
+    Raises:
+        DatasetError: it is no folder, or has no pictures.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise DatasetError(f"{place} is no folder: give one of pictures of none of the classes")
+    paths = _pictures(place)
+    if not paths:
+        raise DatasetError(f"{place} has no pictures ({', '.join(sorted(SUFFIXES))})")
+    return tuple(
+        Photo(path, -1, "unknown", digest) for path, digest in zip(paths, hash_all(paths), strict=True)
+    )
+
+
 Row = tuple[Path, str, str | None]
 """A photo, its label and its split, None where the data does not say."""
 

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 from edgetl.errors import UsageError
 from edgetl.training import logistic
 from edgetl.training.logistic import Basis, Floats, Labels, Solution
+from edgetl.training.scoring import calibration, folds, rejection
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse regularisation strengths tried, strongest first, for features of unit variance on average."""
 
-_FOLDS = 5
 _MANY = 1000
 """From so many photos on 3 folds are as good as 5 and take half the time."""
 _CLEARLY = 1.02
-_KEPT = 0.95
 _ROUGH, _EXACT = 1e-4, 1e-5
 """Where the solver stops while strengths are compared, and for the head itself."""
 _SKEWED = 3.0
@@ -45,7 +44,8 @@ class Head:
     temperature: float
     """What the logits were divided by; already inside ``kernel`` and ``bias``."""
     reject_threshold: float
-    """Scores below it count as unknown: it keeps 95 % of the right answers on the held-out photos."""
+    """Scores below it count as unknown: it keeps 95 % of the right answers on the held-out photos, unless a
+    false-accept rate was asked for (``scoring/rejection.py``)."""
 
     def probabilities(self, features: Floats) -> Floats:
         """float32 (n, features) -> float32 (n, classes), rows summing to 1."""
@@ -95,9 +95,9 @@ def fit(
         parts = [_Part(inputs, labels, basis.project(held_out[0]), held_out[1])]
         chosen_on = "val"
     else:
-        folds = _folds(labels, seed)
-        parts = [_Part(inputs[~fold], labels[~fold], inputs[fold], labels[fold]) for fold in folds]
-        chosen_on = f"{len(folds)}-fold cross-validation"
+        masks = folds.stratified(labels, 3 if len(labels) >= _MANY else folds.FOLDS, seed)
+        parts = [_Part(inputs[~fold], labels[~fold], inputs[fold], labels[fold]) for fold in masks]
+        chosen_on = f"{len(masks)}-fold cross-validation"
     truth = np.concatenate([part.held_labels for part in parts])
 
     def solve(
@@ -132,7 +132,7 @@ def fit(
             break  # weaker regularisation only overfits more, and takes the solver longest
         starts = list(solved)
     strength = strengths[int(np.argmin(losses))]
-    temperature = _temperature(best_logits, truth)
+    temperature = calibration.temperature(best_logits, truth)
     scores = softmax(best_logits / temperature)
     final = solve(inputs, labels, strength, None, _EXACT)
     kernel, bias = basis.unfold(final.weights / temperature, final.bias / temperature)
@@ -143,7 +143,7 @@ def fit(
         chosen_on=chosen_on,
         class_weights=class_weights,
         temperature=temperature,
-        reject_threshold=_reject_threshold(scores.max(axis=1), scores.argmax(axis=1) == truth),
+        reject_threshold=rejection.keeping(scores.max(axis=1), scores.argmax(axis=1) == truth),
     )
 
 
@@ -157,28 +157,7 @@ class _Part:
     held_labels: Labels
 
 
-def _folds(labels: Labels, seed: int) -> list[NDArray[np.bool_]]:
-    """Stratified masks of the held-out photos: 5, or 3 of many, or as many as the rarest class allows."""
-    count = int(min(3 if len(labels) >= _MANY else _FOLDS, np.bincount(labels).min()))
-    random = np.random.default_rng(seed)
-    fold_of = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        fold_of[places] = np.arange(len(places)) % count
-    return [fold_of == fold for fold in range(count)]
-
-
 def _log_loss(logits: NDArray[np.floating], labels: Labels) -> float:
     shifted = logits - logits.max(axis=1, keepdims=True)
     chosen = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
     return float(-chosen.mean())
-
-
-def _reject_threshold(scores: Floats, right: NDArray[np.bool_]) -> float:
-    return float(np.quantile(scores[right], 1 - _KEPT)) if right.any() else 0.0
-
-
-def _temperature(logits: NDArray[np.floating], labels: Labels) -> float:
-    """The divisor of the logits that makes the scores honest (Guo et al., ICML 2017), 0.25 to 4."""
-    grid = np.geomspace(0.25, 4.0, 161)
-    return float(grid[int(np.argmin([_log_loss(logits / value, labels) for value in grid]))])

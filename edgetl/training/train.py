@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
-from edgetl.training import evaluate, features, keras_file, prepare, run
+from edgetl.training import features, keras_file, prepare, run
 from edgetl.training import head as heads
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
+from edgetl.training.scoring import assessing
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -73,15 +74,20 @@ def train(
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     _advise(photos, progress)
+    strangers = assessing.strangers(wanted, photos, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
+        unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("solve the head"):
             head = _solve(photos, table, wanted)
-        metrics = _measure(photos, table, head)
+        with progress.step("score the head"):
+            rows = {split: rows_of(photos, table, split) for split in datasets.SPLITS if photos.split(split)}
+            metrics = assessing.assess(photos, rows, head, wanted, unknown, progress)
+        head = replace(head, reject_threshold=metrics.rejection.threshold)
         contract = choice.contract.with_labels(photos.labels)
         model = keras_file.with_head(prepared.classifier(len(photos.labels)), head)
         files.write_bytes(folder / run.MODEL, model)
@@ -146,18 +152,6 @@ def _solve(photos: Dataset, table: dict[str, Any], wanted: TrainConfig) -> heads
         held_out=held_out,
         class_weights=wanted.class_weights,
         seed=wanted.seed,
-    )
-
-
-def _measure(photos: Dataset, table: dict[str, Any], head: heads.Head) -> evaluate.Metrics:
-    rows, truth = rows_of(photos, table, photos.scored_split)
-    known, answers = rows_of(photos, table, "train")
-    return evaluate.measure(
-        head.probabilities(rows),
-        truth,
-        photos.labels,
-        split=photos.scored_split,
-        train_accuracy=float((head.probabilities(known).argmax(axis=1) == answers).mean()),
     )
 
 
