@@ -18,32 +18,32 @@ def lines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [("macro-F1", _interval(metrics["macro_f1"]))]
     crossed = metrics["cross_validation"]
     if crossed is not None:
-        found.append(
-            (
-                "folds",
-                f"accuracy {_interval(crossed['accuracy'])}: {crossed['folds']} folds over all "
-                f"{crossed['images']} photos, which rates the training rather than this head",
-            )
-        )
-    calibration = metrics["calibration"]
-    before, after = (100 * calibration[name]["expected"] for name in ("before", "after"))
-    found.append(
-        (
-            "scores",
-            f"calibration error {after:.1f} points ({before:.1f} before the temperature "
-            f"{calibration['temperature']:.2f}); {100 * calibration['floor']['mean']:.1f} are to be expected of "
-            "perfect scores on so many photos",
-        )
-    )
-    found.append(("unknown", unknown(metrics["rejection"])))
+        found.append(("folds", _folds(crossed)))
+    found.append(("scores", _honesty(metrics["calibration"])))
+    found.append(("unknown", _unknown(metrics["rejection"])))
     return found
 
 
-def unknown(rejection: Mapping[str, Any]) -> str:
-    """The threshold and what it does."""
+def _folds(crossed: Mapping[str, Any]) -> str:
+    return (
+        f"accuracy {_interval(crossed['accuracy'])}: {crossed['folds']} folds over all {crossed['images']} "
+        "photos, which rates the training rather than this head"
+    )
+
+
+def _honesty(calibration: Mapping[str, Any]) -> str:
+    before, after = (100 * calibration[name]["expected"] for name in ("before", "after"))
+    return (
+        f"calibration error {after:.1f} points ({before:.1f} before the temperature "
+        f"{calibration['temperature']:.2f}); {100 * calibration['floor']['mean']:.1f} are to be expected of "
+        "perfect scores on so many"
+    )
+
+
+def _unknown(rejection: Mapping[str, Any]) -> str:
     words = (
-        f"below {format_share(rejection['threshold'])}: {format_share(rejection['known_accepted']['value'])} of "
-        "the known photos are accepted"
+        f"below {format_share(rejection['threshold'])}: of the known photos "
+        f"{format_share(rejection['known_accepted']['value'])} are accepted"
     )
     if rejection["false_accepts"] is None:
         return f"{words}; no unknown pictures to try (--unknown FOLDER)"

@@ -43,7 +43,7 @@ from edgetl.training import backbones
 )
 @click.option(
     "--folds",
-    help="Cross-validate over all photos: auto (fewer than 200 are scored), none, or a number. [default: auto]",
+    help="Cross-validate over all photos: auto (if under 200 are scored), none, or a number. [default: auto]",
 )
 @click.option("--seed", type=int, help="For the folds of the cross-validation. [default: 0]")
 @click.option("--config", type=click.Path(path_type=Path), help="A run.toml whose options to take.")

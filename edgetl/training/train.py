@@ -25,7 +25,7 @@ from edgetl.training import head as heads
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
-from edgetl.training.scoring import assessing
+from edgetl.training.scoring import assessing, sheets
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -111,7 +111,8 @@ def train(
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
-        page = pages.run_page(place.resolve().name, asdict(metrics), description)
+        sheet = sheets.hardest(metrics.hardest, photos.root, contract, split=metrics.split)
+        page = pages.run_page(place.resolve().name, asdict(metrics), description, sheet)
         files.write_text(folder / "report.html", page)
         files.write_text(folder / "confusion.svg", confusion.confusion_svg(photos.labels, metrics.confusion))
     return run.Run.open(place)

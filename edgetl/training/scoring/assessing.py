@@ -38,7 +38,7 @@ def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple
     if wanted.unknown is None:
         if rate is not None and len(photos.labels) < unseen.FEWEST_CLASSES:
             raise UsageError(
-                "a false-accept rate needs pictures to measure it on, and with two classes none can be spared: "
+                "a false-accept rate needs pictures to measure it on, and of two classes none can be spared: "
                 "add --unknown FOLDER, with pictures of none of the classes"
             )
         return ()
@@ -49,15 +49,13 @@ def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple
         raise DatasetError(f"all pictures of {wanted.unknown} are in the dataset too: they are not unknown")
     if len(kept) < len(found):
         progress.warn(
-            f"{len(found) - len(kept)} pictures of {wanted.unknown} are left out: they are in the dataset too, "
-            "byte for byte"
+            f"{len(found) - len(kept)} pictures of {wanted.unknown} are left out: they are in the dataset "
+            "too, byte for byte"
         )
     return kept
 
 
-def rows_of_strangers(
-    pictures: tuple[Photo, ...], prepared: Prepared, progress: Progress
-) -> Floats | None:
+def rows_of_strangers(pictures: tuple[Photo, ...], prepared: Prepared, progress: Progress) -> Floats | None:
     """Features of the unknown pictures, float32 (n, features); None when there are none.
 
     Raises:

@@ -9,6 +9,7 @@ from edgetl.manifest import Interval
 from edgetl.training import head as heads
 from edgetl.training.logistic import Floats, Labels
 from edgetl.training.scoring import calibration, folds, metrics
+from edgetl.training.scoring.calibration import Errors, Floor
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,16 @@ class CrossValidated:
     folds: int
     images: int
     accuracy: Interval
-    """Share of right answers over all folds; Wilson interval of the pooled counts. That the folds share photos
+    """Share of right answers over all folds; Wilson interval of the pooled counts. That folds share photos
     does not widen it: the errors are as good as independent for the mean of the heads (Bayle et al.,
     *Cross-validation confidence intervals for test error*, NeurIPS 2020)."""
     macro_f1: Interval
     log_loss: Interval
     by_fold: tuple[float, ...]
     """Accuracy in each fold, 0 to 1."""
-    calibration: calibration.Errors
+    calibration: Errors
     """Each fold's scores with the temperature that its own head chose."""
-    floor: calibration.Floor
+    floor: Floor
 
 
 def cross_validate(

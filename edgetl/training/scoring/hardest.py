@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from edgetl.training.dataset import Photo
 
 _OF_EACH = 16
+_UNSURE = 0.9
+"""A right answer with a higher score is nothing to look at."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Hard:
 def of(
     photos: Sequence[Photo], probabilities: NDArray[np.float32], labels: tuple[str, ...], root: Path
 ) -> tuple[Hard, ...]:
-    """Wrong answers, the surest first; then right ones, the least sure first; 16 each at most.
+    """Wrong answers, the surest first; then right ones of a score below 0.9, the least sure first; 16 each.
 
     Args:
         photos: of the scored split.
@@ -42,7 +44,9 @@ def of(
     answers, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = answers != truth
     surest = [place for place in np.argsort(-scores, kind="stable") if wrong[place]]
-    unsure = [place for place in np.argsort(scores, kind="stable") if not wrong[place]]
+    unsure = [
+        place for place in np.argsort(scores, kind="stable") if not wrong[place] and scores[place] < _UNSURE
+    ]
 
     def hard(place: int) -> Hard:
         path = photos[place].path

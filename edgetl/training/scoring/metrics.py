@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.intervals import wilson
+from edgetl.intervals import f1_score, wilson
 from edgetl.manifest import Interval
 from edgetl.training.scoring import bootstrap
 
@@ -95,22 +95,6 @@ def brier_scores(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -
     return np.asarray((away**2).sum(axis=1))
 
 
-def f1_interval(right: int, wrong: int) -> Interval:
-    """95 % interval of an F1 score.
-
-    F1 is 2 J / (1 + J), where J is a share: that of the right answers among all photos that are of the class
-    or were taken for it. So the ends of J's Wilson interval give those of F1 (Lam, Gopal and Qian,
-    *Confidence intervals for the F1 score*, 2023, call it Wilson indirect).
-
-    Args:
-        right: photos of the class that were found.
-        wrong: photos of the class that were not, and others taken for it.
-    """
-    share = wilson(right, right + wrong)
-    value, low, high = (2 * end / (1 + end) for end in (share.value, share.low, share.high))
-    return Interval(value, low, high)
-
-
 def _class_score(label: str, confusion: NDArray[np.int64], number: int) -> ClassScore:
     right = int(confusion[number, number])
     support, answered = int(confusion[number].sum()), int(confusion[:, number].sum())
@@ -120,7 +104,7 @@ def _class_score(label: str, confusion: NDArray[np.int64], number: int) -> Class
         support=support,
         precision=wilson(right, answered) if answered else None,
         recall=wilson(right, support) if support else None,
-        f1=f1_interval(right, either - right) if either else None,
+        f1=f1_score(right, either - right) if either else None,
     )
 
 

@@ -47,7 +47,7 @@ class Rejection:
     wanted: float
     """That rate or share, 0 to 1."""
     reached: bool
-    """Whether a threshold can do that: not when unknown pictures score as high as is possible, or are too few."""
+    """Whether a threshold can do that: not when unknown pictures are too few, or score as high as any."""
     known_accepted: Interval
     """Of the photos of the scored split, the share at or above the threshold."""
     right_accepted: Interval | None
@@ -78,8 +78,8 @@ def threshold(scores: Scores, rate: float) -> tuple[float, bool]:
     """The lowest threshold that at most a stated share of unknown pictures reaches.
 
     With n pictures the share of new ones above the j-th largest score is j / (n + 1) on average (the order
-    statistics behind split conformal prediction; Vovk et al., *Algorithmic Learning in a Random World*, 2005),
-    so j is the largest with that below the rate.
+    statistics behind conformal prediction; Vovk et al., *Algorithmic Learning in a Random World*, 2005), so j
+    is the largest with that below the rate.
 
     Args:
         scores: (n,), of unknown pictures, n of 1 or more.
@@ -151,7 +151,7 @@ def weakness(found: Rejection) -> str | None:
 
 
 def separation(known: Scores, unknown: Scores) -> float:
-    """Area under the ROC curve: the share of pairs in which the known one scores higher, ties counting half."""
+    """Area under the ROC curve: the share of pairs in which the known one scores higher; ties are halves."""
     every = np.sort(unknown)
     below = np.searchsorted(every, known, "left") + np.searchsorted(every, known, "right")
     return float(below.sum() / (2 * len(known) * len(unknown)))

@@ -24,7 +24,7 @@ class Metrics(Answers):
     """``test`` or ``val``."""
     train_accuracy: float
     expected_calibration_error: float
-    """After the temperature, over 15 bins of equal width, 0 to 1; see ``calibration`` for what it is worth."""
+    """After the temperature, over 15 bins of equal width, 0 to 1; ``calibration`` tells what it is worth."""
     calibration: Calibration
     rejection: Rejection
     curves: Curves

@@ -58,5 +58,7 @@ def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Un
         scores.append(found)
         groups.append(np.full(len(found), number))
     pooled = np.concatenate(scores)
-    source = f"{len(pooled)} photos of {len(left_out)} classes, each scored by a head solved without its class"
+    source = (
+        f"{len(pooled)} photos of {len(left_out)} classes, each scored by a head solved without its class"
+    )
     return Unknown(pooled, np.concatenate(groups), source, clustered=True)
