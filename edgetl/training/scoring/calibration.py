@@ -26,7 +26,8 @@ class Errors:
     equal_mass: float
     """Over 15 bins of equally many photos (Nguyen and O'Connor, EMNLP 2015)."""
     debiased: float
-    """``equal_mass`` less what chance adds to it."""
+    """Root mean square instead, over the same bins, less what chance adds to it: an unbiased estimate of the
+    square (Kumar, Liang and Ma, *Verified uncertainty calibration*, NeurIPS 2019)."""
     log_loss: float
     """Nats."""
 
@@ -171,21 +172,15 @@ def _weighted_gap(parts: tuple[Bin, ...]) -> float:
 
 
 def _debiased(parts: tuple[Bin, ...]) -> float:
-    """The gap less what chance adds, bin by bin (Kumar, Liang and Ma, NeurIPS 2019, for the absolute gap).
+    """The root of the mean squared gap less the variance that chance adds to it (Kumar, Liang and Ma, 2019).
 
-    What chance adds is how much larger the mean of a normal distribution's absolute value is. Its variance
-    counts one more photo, right with its score's chance: a bin of only right answers is not free of it.
+    The variance counts one more photo, right with its score's chance: a bin of only right answers has some too.
     """
-    sums = 0.0
+    squares = 0.0
     for part in parts:
         share = (part.images * part.right + part.score) / (part.images + 1)
-        spread = math.sqrt(max(share * (1 - share), 1e-12) / part.images)
-        gap = abs(part.score - part.right)
-        away = gap / spread
-        folded = spread * math.sqrt(2 / math.pi) * math.exp(-(away**2) / 2)
-        folded += gap * math.erf(away / math.sqrt(2))
-        sums += part.images * (2 * gap - folded)
-    return max(0.0, sums / sum(part.images for part in parts))
+        squares += part.images * (part.score - part.right) ** 2 - share * (1 - share)
+    return math.sqrt(max(0.0, squares / sum(part.images for part in parts)))
 
 
 def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
