@@ -38,7 +38,7 @@ def trust(metrics: Mapping[str, Any]) -> Section:
             (
                 "Less what chance adds",
                 _points(after["debiased"]),
-                f"root mean square over bins of equally many photos; plain mean: {_points(after['equal_mass'])}",
+                f"root mean square, bins of equally many photos; plain mean {_points(after['equal_mass'])}",
             ),
         ]
     )

@@ -174,7 +174,7 @@ def _weighted_gap(parts: tuple[Bin, ...]) -> float:
 def _debiased(parts: tuple[Bin, ...]) -> float:
     """The root of the mean squared gap less the variance that chance adds to it (Kumar, Liang and Ma, 2019).
 
-    The variance counts one more photo, right with its score's chance: a bin of only right answers has some too.
+    The variance counts one more photo, right with its score's chance: a bin of right answers alone has some.
     """
     squares = 0.0
     for part in parts:
