@@ -29,6 +29,22 @@ def wilson(successes: int, total: int) -> Interval:
     return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
+def f1_score(right: int, wrong: int) -> Interval:
+    """95 % interval of an F1 score.
+
+    F1 is 2 J / (1 + J), where J is a share: that of the right answers among all photos that are of the class
+    or were taken for it. So the ends of J's Wilson interval give those of F1 (Lam, Gopal and Qian,
+    *Confidence intervals for the F1 score*, 2023, call it Wilson indirect).
+
+    Args:
+        right: photos of the class that were found.
+        wrong: photos of the class that were not, and others taken for it.
+    """
+    share = wilson(right, right + wrong)
+    value, low, high = (2 * end / (1 + end) for end in (share.value, share.low, share.high))
+    return Interval(value, low, high)
+
+
 def paired_difference(only_first: int, only_second: int, total: int) -> Interval:
     """95 % interval of the difference of two shares measured on the same pictures.
 

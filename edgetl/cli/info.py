@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgetl.bundle import MANIFEST, Bundle
-from edgetl.cli import output
+from edgetl.cli import output, scored
 from edgetl.errors import UsageError
 from edgetl.manifest import Variant
 from edgetl.reports.units import (
@@ -114,6 +114,7 @@ def _of_run(path: Path) -> dict[str, Any]:
         "labels": ", ".join(run.contract.labels),
         "accuracy": f"{format_share(run.accuracy.value)} on {run.metrics['images']} {run.metrics['split']} "
         f"photos ({format_share_interval(run.accuracy)})",
+        **dict(scored.lines(run.metrics)),
     }
 
 

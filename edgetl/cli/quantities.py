@@ -1,11 +1,11 @@
-"""Options with a unit: ``30ms``, ``4MB``. Seconds and bytes inside."""
+"""Options with a unit: ``30ms``, ``4MB``, ``5%``. Seconds, bytes and shares inside."""
 
 import re
 from typing import Any, ClassVar
 
 import click
 
-_NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z]*)\s*")
+_NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-z%]*)\s*")
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]
@@ -43,4 +43,10 @@ class _Bytes(_Quantity):
         return round(super().convert(value, param, ctx))
 
 
-SECONDS, BYTES = _Seconds(), _Bytes()
+class _Share(_Quantity):
+    name = "share"
+    units: ClassVar[dict[str, float]] = {"%": 1e-2}
+    example = "5%"
+
+
+SECONDS, BYTES, SHARE = _Seconds(), _Bytes(), _Share()

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from edgetl.cli import output
+from edgetl.cli import output, scored
 from edgetl.cli.lines import console_progress
+from edgetl.cli.quantities import SHARE
 from edgetl.reports.units import format_share, format_share_interval
 from edgetl.training import backbones
 
@@ -32,6 +33,21 @@ from edgetl.training import backbones
 @click.option(
     "--features", help="Engine for the features: auto, openvino, onnxruntime, keras. [default: auto]"
 )
+@click.option(
+    "--unknown",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures of none of the classes, to choose the score below which an answer is unknown.",
+)
+@click.option(
+    "--false-accept",
+    type=SHARE,
+    help="Share of unknown pictures that may be taken for a class. [default: 5% with --unknown; without, "
+    "95% of the right answers are kept]",
+)
+@click.option(
+    "--folds",
+    help="Cross-validate over all photos: auto (if under 200 are scored), none, or a number. [default: auto]",
+)
 @click.option("--seed", type=int, help="For the folds of the cross-validation. [default: 0]")
 @click.option("--config", type=click.Path(path_type=Path), help="A run.toml whose options to take.")
 @click.option("--force", is_flag=True, help="Replace the run that stands at --out.")
@@ -55,7 +71,7 @@ def command(
     if data is None and config is None:
         raise click.UsageError("no photos are named: give DATA, a folder or a CSV file, or --config run.toml")
     place = out or Path("runs") / (data or config or Path("photos")).resolve().stem
-    weights = options.pop("weights")
+    weights, unknown = options.pop("weights"), options.pop("unknown")
     run = train(
         data,
         out=place,
@@ -63,6 +79,7 @@ def command(
         force=force,
         progress=console_progress(),
         weights=str(weights) if weights else None,
+        unknown=str(unknown) if unknown else None,
         **options,
     )
     if as_json:
@@ -73,8 +90,10 @@ def command(
             f"accuracy {format_share(run.accuracy.value)} on {metrics['images']} {metrics['split']} photos "
             f"(95 % interval {format_share_interval(run.accuracy)}), {run.description['seconds']:.1f} s"
         )
-        output.result(f"run     {run.path}")
-        output.result(f"report  {run.path / 'report.html'}")
+        for name, words in scored.lines(metrics):
+            output.result(f"{name:<9}{words}")
+        output.result(f"{'run':<9}{run.path}")
+        output.result(f"{'report':<9}{run.path / 'report.html'}")
     output.next_command("edgetl", "export", run.path)
 
 

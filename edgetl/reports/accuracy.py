@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from edgetl.intervals import wilson
+from edgetl.intervals import f1_score, wilson
+from edgetl.manifest import Interval
 from edgetl.reports.markup import Column, Html, join, table, tag, text, tiles, unbroken
 from edgetl.reports.page import Section
 from edgetl.reports.units import UNKNOWN, format_share, format_share_interval
@@ -47,21 +48,32 @@ def accuracy(labels: Sequence[str], matrix: Sequence[Sequence[int]], *, split: s
         Column("Pictures"),
         Column("Recall"),
         Column("Precision"),
+        Column("F1"),
     ]
     rows = [
-        [text(labels[n]), text(support[n]), _share(right[n], support[n]), _share(right[n], answers[n])]
+        [
+            text(labels[n]),
+            text(support[n]),
+            _interval(wilson(right[n], support[n]) if support[n] else None),
+            _interval(wilson(right[n], answers[n]) if answers[n] else None),
+            _interval(_f1(right[n], support[n], answers[n])),
+        ]
         for n in shown
     ]
     note = (
         "Recall: of the pictures of the class, the share that was found. Precision: of the answers naming "
-        "the class, the share that was right. Small: 95 % intervals (Wilson)."
+        "the class, the share that was right. F1: their harmonic mean. Small: 95 % intervals (Wilson)."
     )
     body = table(f"{what}, {split} split", columns, rows)
     return Section("Accuracy", join(head, body, tag("p", text(note), class_="quiet")))
 
 
-def _share(part: int, whole: int) -> Html:
-    if not whole:
+def _f1(right: int, support: int, answered: int) -> Interval | None:
+    wrong = support + answered - 2 * right
+    return f1_score(right, wrong) if right + wrong else None
+
+
+def _interval(share: Interval | None) -> Html:
+    if share is None:
         return text(UNKNOWN)
-    share = wilson(part, whole)
     return join(text(format_share(share.value)), tag("small", text(format_share_interval(share))))

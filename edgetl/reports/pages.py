@@ -29,17 +29,40 @@ _COMPARED = (
 )
 """Words of a comparison."""
 
+_SCORES = (
+    "95 % interval of a share",
+    "recall",
+    "precision",
+    "F1",
+    "macro",
+    "log loss",
+    "Brier score",
+    "score",
+    "temperature",
+    "calibration error",
+    "noise floor",
+    "unknown",
+    "false accept",
+    "cross-validation",
+)
+"""Words of a training."""
 
-def run_page(name: str, metrics: Mapping[str, Any], description: Mapping[str, Any]) -> str:
+
+def run_page(
+    name: str, metrics: Mapping[str, Any], description: Mapping[str, Any], hardest: Section | None = None
+) -> str:
     """What ``edgetl train`` found.
 
     Args:
         name: of the run.
         metrics: ``metrics.json``.
         description: ``run.json``.
+        hardest: the pictures it is surely wrong about or unsure of.
     """
     subtitle = f"Trained {description['created']} with edgetl {description['edgetl']}"
-    return page.render(name, subtitle, _of_run(metrics, description))
+    *scores, how = _of_run(metrics, description)
+    words = [sections.terms(_SCORES)] if "calibration" in metrics else []
+    return page.render(name, subtitle, [*scores, *([hardest] if hardest else []), how, *words])
 
 
 def bundle_page(manifest: Manifest, run: "Run | None") -> str:
@@ -106,6 +129,8 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
     labels, matrix, split = description["contract"]["labels"], metrics["confusion"], metrics["split"]
     backbone, weights, head = description["backbone"], description["weights"], description["head"]
     data = description["dataset"]
+    known = "calibration" in metrics  # runs of an edgetl that did not find it out are shown too
+    curves = sections.precision_recall(metrics) if known else None
     photos = ", ".join(f"{count} {name}" for name, count in data["photos"].items() if count)
     skipped = len(data["skipped"])
     rows = [
@@ -127,7 +152,10 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
     ]
     return [
         sections.accuracy(labels, matrix, split=split),
+        *([sections.figures(metrics)] if known else []),
         sections.confusion(labels, matrix, split=split),
+        *([sections.trust(metrics), sections.strangers(metrics)] if known else []),
+        *([curves] if curves else []),
         sections.facts("How it was trained", rows),
     ]
 

@@ -10,13 +10,17 @@ from edgetl.reports.comparison import comparison
 from edgetl.reports.confusion import confusion, confusion_svg
 from edgetl.reports.distributions import distributions
 from edgetl.reports.facts import facts
+from edgetl.reports.figures import figures
 from edgetl.reports.many import many
 from edgetl.reports.operators import operators
 from edgetl.reports.over_time import over_time
 from edgetl.reports.pictures import pictures
+from edgetl.reports.precision_recall import precision_recall
 from edgetl.reports.soaked import soaked
 from edgetl.reports.stages import stages
+from edgetl.reports.strangers import strangers
 from edgetl.reports.terms import terms
+from edgetl.reports.trust import trust
 from edgetl.reports.variants import variants
 
 __all__ = [
@@ -28,12 +32,16 @@ __all__ = [
     "confusion_svg",
     "distributions",
     "facts",
+    "figures",
     "many",
     "operators",
     "over_time",
     "pictures",
+    "precision_recall",
     "soaked",
     "stages",
+    "strangers",
     "terms",
+    "trust",
     "variants",
 ]

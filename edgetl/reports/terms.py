@@ -41,6 +41,26 @@ TERMS = {
     "no clear difference": "Anything else: the two are alike, or there were too few processes to tell.",
     "margin": "The 1 % in that rule: a smaller difference is never claimed, however sure the test is.",
     "obstacle": "Why two reports stand side by side and are not tested.",
+    "95 % interval of a share": "Where the true share lies: right for 95 of 100 such sets of pictures.",
+    "recall": "Of the pictures of a class, the share that is found.",
+    "precision": "Of the answers that name a class, the share that is right.",
+    "F1": "The harmonic mean of precision and recall.",
+    "macro": "A mean over the classes in which each has the same say, however many pictures it has.",
+    "log loss": "Minus the logarithm of the right class's probability: a surely wrong answer costs most.",
+    "Brier score": "Mean squared distance of the probabilities from the truth, 0 to 2.",
+    "score": "The largest probability of an answer: how sure the model says it is.",
+    "temperature": "What the head's outputs are divided by, so that scores are not too sure or too modest.",
+    "calibration error": (
+        "Mean gap between score and share of right answers, over 15 bins of the score (ECE): at 0 a score of "
+        "90 % is right 9 times in 10."
+    ),
+    "noise floor": (
+        "The calibration error that perfectly honest scores would show on so many pictures, by chance alone. "
+        "A smaller error is luck."
+    ),
+    "unknown": "What an answer is called whose score is below the threshold.",
+    "false accept": "A picture of none of the classes that is nevertheless taken for one.",
+    "cross-validation": "Every photo is answered once, by a head that was solved without it and its fold.",
     "measured": "Timed on the machine that is named beside it.",
 }
 """What each means, by its name in docs/glossary.md."""

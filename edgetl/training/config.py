@@ -37,6 +37,13 @@ class TrainConfig:
     """What to do with photos whose label is probably wrong: ``keep`` them, or ``downweight`` them."""
     features: str = "auto"
     """Engine that extracts the features: ``auto``, ``openvino``, ``onnxruntime`` or ``keras``."""
+    unknown: str | None = None
+    """A folder of pictures of none of the classes."""
+    false_accept: float | None = None
+    """Share of unknown pictures that may be taken for a class, 0 to 1; None keeps 95 % of the right answers,
+    or takes 5 % where ``unknown`` is given."""
+    folds: str = "auto"
+    """Folds of a cross-validation over all photos: ``auto``, ``none`` or 2 to 20."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
 
@@ -65,8 +72,9 @@ def read_config(file: str | Path) -> dict[str, Any]:
         raise UsageError(f"{place} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{place} is no TOML file: {error}") from error
-    kinds = {"size": (int,), "width": (int, float), "seed": (int,)}
-    kinds |= {"label_smoothing": (int, float), "hidden": (int,)}
+    number = (int, float)
+    kinds = {"size": (int,), "width": number, "seed": (int,), "hidden": (int,)}
+    kinds |= {"label_smoothing": number, "false_accept": number}
     names = [field.name for field in fields(TrainConfig)]
     for name, value in values.items():
         if name not in names:

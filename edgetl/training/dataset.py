@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetl.errors import DatasetError
+from edgetl.images import SUFFIXES
 from edgetl.training import listing as listings
 from edgetl.training import rules
 from edgetl.training.hashing import hash_all
@@ -104,6 +105,23 @@ def assemble(listing: Listing, unreadable: dict[Path, str] | None = None) -> Dat
 def is_split_here(listing: Listing) -> bool:
     """Whether the data names no split, so that edgetl makes them."""
     return not any(entry.split for entry in listing.entries)
+
+
+def unlabelled(folder: str | Path) -> tuple[Photo, ...]:
+    """The pictures of a folder and of those inside it, which have no class: their label is -1.
+
+    Raises:
+        DatasetError: it is no folder, or has no pictures.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise DatasetError(f"{place} is no folder: give one of pictures of none of the classes")
+    paths = listings.pictures(place)
+    if not paths:
+        raise DatasetError(f"{place} has no pictures ({', '.join(sorted(SUFFIXES))})")
+    return tuple(
+        Photo(path, -1, "unknown", digest) for path, digest in zip(paths, hash_all(paths), strict=True)
+    )
 
 
 Row = tuple[Path, str, str | None]

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
-from edgetl.training.heads import held_out as judging
 from edgetl.training.heads.choosing import Problem
 from edgetl.training.heads.held_out import softmax
 from edgetl.training.heads.hidden import better
 from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows
+from edgetl.training.scoring import rejection
 
 __all__ = ["STRENGTHS", "Head", "check", "fit", "softmax"]
 
@@ -45,7 +45,8 @@ class Head:
     temperature: float
     """What the logits were divided by; already inside ``kernel`` and ``bias``."""
     reject_threshold: float
-    """Scores below it count as unknown: it keeps 95 % of the right answers on the held-out photos."""
+    """Scores below it count as unknown: it keeps 95 % of the right answers on the held-out photos, unless a
+    false-accept rate was asked for (``scoring/rejection.py``)."""
     label_smoothing: float = 0.0
     """Share of the certainty that was spread over all classes."""
     hidden_kernel: Floats | None = None
@@ -175,4 +176,4 @@ def check(class_weights: str, label_smoothing: float, hidden: int) -> None:
 
 def _reject_threshold(logits: Doubles, truth: Labels) -> float:
     scores = softmax(logits)
-    return judging.reject_threshold(scores.max(axis=1), scores.argmax(axis=1) == truth)
+    return rejection.keeping(scores.max(axis=1), scores.argmax(axis=1) == truth)

@@ -182,6 +182,11 @@ def _pictures(folder: Path, passed_over: list[Path]) -> Iterator[Path]:
                 passed_over.append(path)
 
 
+def pictures(folder: Path) -> list[Path]:
+    """The pictures of a folder and of those inside it, sorted; hidden ones are not taken."""
+    return sorted(_pictures(folder, []))
+
+
 def _is_shown(path: Path, folder: Path) -> bool:
     return not any(part.startswith(".") for part in path.relative_to(folder).parts)
 

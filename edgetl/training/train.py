@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
-from edgetl.training import evaluate, features, keras_file, prepare, run
+from edgetl.training import features, keras_file, prepare, run
 from edgetl.training import head as heads
 from edgetl.training.checking import suspects
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
+from edgetl.training.scoring import assessing, sheets
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -74,15 +75,20 @@ def train(
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     _advise(photos, progress)
+    strangers = assessing.strangers(wanted, photos, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
+        unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("solve the head"):
             head = _solve(photos, table, wanted, progress)
-        metrics = _measure(photos, table, head)
+        with progress.step("score the head"):
+            rows = {split: rows_of(photos, table, split) for split in datasets.SPLITS if photos.split(split)}
+            metrics = assessing.assess(photos, rows, head, wanted, unknown, progress)
+        head = replace(head, reject_threshold=metrics.rejection.threshold)
         contract = choice.contract.with_labels(photos.labels)
         template = prepare.build_classifier(prepared, len(photos.labels), head.hidden, progress)
         model = keras_file.with_head(template, head)
@@ -107,7 +113,8 @@ def train(
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
-        page = pages.run_page(place.resolve().name, asdict(metrics), description)
+        sheet = sheets.hardest(metrics.hardest, photos.root, contract, split=metrics.split)
+        page = pages.run_page(place.resolve().name, asdict(metrics), description, sheet)
         files.write_text(folder / "report.html", page)
         files.write_text(folder / "confusion.svg", confusion.confusion_svg(photos.labels, metrics.confusion))
     return run.Run.open(place)
@@ -175,18 +182,6 @@ def _solve(
             "photos no better"
         )
     return head
-
-
-def _measure(photos: Dataset, table: features.FeatureTable, head: heads.Head) -> evaluate.Metrics:
-    rows, truth = rows_of(photos, table, photos.scored_split)
-    known, answers = rows_of(photos, table, "train")
-    return evaluate.measure(
-        head.probabilities(rows),
-        truth,
-        photos.labels,
-        split=photos.scored_split,
-        train_accuracy=float((head.probabilities(known).argmax(axis=1) == answers).mean()),
-    )
 
 
 def rows_of(photos: Dataset, table: features.FeatureTable, split: str) -> tuple[Floats, Labels]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edgetl.training import logistic
 from edgetl.training.heads import held_out as judging
 from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows, Solution, Targets
+from edgetl.training.scoring import calibration
 
 _SAMPLE = 10_000
 """Of more photos than this, so many choose the strength: it is the variance of the weights' prior, which
@@ -149,7 +150,7 @@ class Problem:
     ) -> Choice:
         truth = np.concatenate([part.truth for part in parts])
         weights = np.concatenate([part.held_weights for part in parts])
-        temperature = judging.temperature(logits, truth, weights)
+        temperature = calibration.temperature(logits, truth, weights)
         return Choice(final, strength, chosen_on, logits, truth, tuple(masks), temperature)
 
 

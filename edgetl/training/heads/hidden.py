@@ -12,6 +12,7 @@ import numpy as np
 from edgetl.training.heads import held_out as judging
 from edgetl.training.heads.choosing import Choice
 from edgetl.training.logistic import Doubles, Floats, Labels, Targets, threads_for
+from edgetl.training.scoring import calibration
 
 _BATCH = 128
 _MOST_EPOCHS = 100
@@ -171,7 +172,7 @@ def better(
         answers.append(layers.logits(held_rows))
         epochs.append(count)
     logits = np.concatenate(answers).astype(np.float64)
-    temperature = judging.temperature(logits, choice.truth)
+    temperature = calibration.temperature(logits, choice.truth)
     ours, linear = (
         judging.losses(each / divisor, choice.truth)
         for each, divisor in ((logits, temperature), (choice.logits, choice.temperature))

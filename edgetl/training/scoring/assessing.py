@@ -1,0 +1,141 @@
+"""From what ``edgetl train`` was asked to what it says of its head."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgetl.errors import DatasetError, UsageError
+from edgetl.progress import Progress
+from edgetl.training import dataset as datasets
+from edgetl.training import features
+from edgetl.training.config import TrainConfig
+from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.head import Head
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.prepare import Prepared
+from edgetl.training.scoring import cross_validation, folds, rejection, scores, unseen
+from edgetl.training.scoring.cross_validation import CrossValidated
+from edgetl.training.scoring.rejection import Unknown
+from edgetl.training.scoring.scores import Metrics
+
+_FEWEST = 3
+"""Different photos a class needs to be cross-validated: one held out, and two to choose a temperature on."""
+
+
+def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple[Photo, ...]:
+    """The unknown pictures that were given, checked before the slow work; none when none were.
+
+    Raises:
+        UsageError: the rate is no share, a rate is asked for that nothing is there to choose for, or the
+            number of folds is none.
+        DatasetError: the folder has no pictures but those of the dataset.
+    """
+    folds.wanted(wanted.folds, 0)
+    rate = wanted.false_accept
+    if rate is not None and not 0 < rate < 1:
+        raise UsageError(f"a false-accept rate of {rate:g} is not offered: choose one between 0 and 1, as 5%")
+    if wanted.unknown is None:
+        if rate is not None and len(photos.labels) < unseen.FEWEST_CLASSES:
+            raise UsageError(
+                "a false-accept rate needs pictures to measure it on, and of two classes none can be spared: "
+                "add --unknown FOLDER, with pictures of none of the classes"
+            )
+        return ()
+    known = {photo.sha256 for photo in photos.photos}
+    found = datasets.unlabelled(wanted.unknown)
+    kept = tuple(photo for photo in found if photo.sha256 not in known)
+    if not kept:
+        raise DatasetError(f"all pictures of {wanted.unknown} are in the dataset too: they are not unknown")
+    if len(kept) < len(found):
+        progress.warn(
+            f"{len(found) - len(kept)} pictures of {wanted.unknown} are left out: they are in the dataset "
+            "too, byte for byte"
+        )
+    return kept
+
+
+def rows_of_strangers(pictures: tuple[Photo, ...], prepared: Prepared, progress: Progress) -> Floats | None:
+    """Features of the unknown pictures, float32 (n, features); None when there are none.
+
+    Raises:
+        DatasetError: none of them can be read.
+    """
+    if not pictures:
+        return None
+    table, unreadable = features.extract(pictures, prepared, progress)
+    for path, reason in unreadable.items():
+        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+    # Copies are one picture: they would make the rate look surer than it is.
+    hashes = dict.fromkeys(photo.sha256 for photo in pictures if photo.path not in unreadable)
+    if not hashes:
+        raise DatasetError(f"none of the {len(pictures)} unknown pictures can be read")
+    return np.stack([table[name] for name in hashes])
+
+
+def assess(
+    photos: Dataset,
+    rows: Mapping[str, tuple[Floats, Labels]],
+    head: Head,
+    wanted: TrainConfig,
+    unknown: Floats | None,
+    progress: Progress,
+) -> Metrics:
+    """Score a head on the scored split, on unknown pictures and by cross-validation.
+
+    Args:
+        photos: that can be read.
+        rows: features, float32 (n, features), and labels, int64 (n,), of each split, in the dataset's order.
+        head: solved on train.
+        wanted: the options.
+        unknown: float32 (n, features), of pictures of none of the classes.
+        progress: hears of what is weak.
+    """
+    train, labels = rows["train"]
+    strange: Unknown | None = None
+    if unknown is not None:
+        strange = unseen.of_folder(unknown, head, str(wanted.unknown))
+    elif len(photos.labels) >= unseen.FEWEST_CLASSES:
+        strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
+    rate = wanted.false_accept
+    if rate is None and unknown is not None:
+        rate = rejection.USUAL_RATE
+    found = scores.measure(
+        photos,
+        rows[photos.scored_split][0],
+        head,
+        train_accuracy=float((head.probabilities(train).argmax(axis=1) == labels).mean()),
+        rate=rate,
+        unknown=strange,
+        cross_validated=_cross_validated(photos, rows, wanted, progress),
+        seed=wanted.seed,
+    )
+    if weak := rejection.weakness(found.rejection):
+        progress.warn(weak)
+    return found
+
+
+def _cross_validated(
+    photos: Dataset, rows: Mapping[str, tuple[Floats, Labels]], wanted: TrainConfig, progress: Progress
+) -> CrossValidated | None:
+    count = folds.wanted(wanted.folds, len(photos.split(photos.scored_split)))
+    if not count:
+        return None
+    different = Counter(label for label, _ in {(photo.label, photo.sha256) for photo in photos.photos})
+    rarest, least = different.most_common()[-1]
+    if least < _FEWEST:
+        if wanted.folds != "auto":
+            progress.warn(
+                f"not cross-validated: {photos.labels[rarest]} has {least} different photos, "
+                f"and {_FEWEST} are needed"
+            )
+        return None
+    return cross_validation.cross_validate(
+        np.concatenate([features for features, _ in rows.values()]),
+        np.concatenate([labels for _, labels in rows.values()]),
+        [photo.sha256 for split in rows for photo in photos.split(split)],
+        photos.labels,
+        count=count,
+        class_weights=wanted.class_weights,
+        seed=wanted.seed,
+    )

@@ -1,0 +1,64 @@
+"""Pictures of none of the classes: a folder of them, or classes the head has not seen."""
+
+from pathlib import Path
+
+import numpy as np
+
+from edgetl.training import head as heads
+from edgetl.training.head import Head
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.scoring.rejection import Unknown
+
+FEWEST_CLASSES = 3
+"""With two, a head without one of them has nothing left to decide."""
+_MOST_CLASSES = 10
+_MOST_PHOTOS = 5000
+"""Train photos that the heads without a class are solved on; their scores need no more."""
+
+
+def of_folder(features: Floats, head: Head, folder: str | Path) -> Unknown:
+    """Pictures that the user says are of no class: float32 (n, features)."""
+    scores = head.probabilities(features).max(axis=1)
+    return Unknown(scores, np.arange(len(scores)), f"{len(scores)} pictures of {folder}")
+
+
+def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Unknown:
+    """Photos of each class as a head scores them that was solved without it.
+
+    They are the hardest kind of unknown picture: they come from the same camera and place.
+
+    Args:
+        features: float32 (n, features), of train.
+        labels: int64 (n,), of three classes or more.
+        head: what was solved with all classes, whose regularisation is kept.
+        seed: for the choice of classes and photos where there are very many.
+    """
+    random = np.random.default_rng(seed)
+    chosen = np.sort(random.permutation(len(labels))[:_MOST_PHOTOS])
+    features, labels = features[chosen], labels[chosen]
+    counts = np.bincount(labels)
+    # A class of one photo cannot be held out from itself when the temperature is chosen.
+    usable = np.flatnonzero(counts >= 2)
+    inside = np.isin(labels, usable)
+    features, labels = features[inside], np.searchsorted(usable, labels[inside])
+    left_out = np.sort(random.permutation(len(usable))[:_MOST_CLASSES])
+    scores, groups = [], []
+    for number in left_out:
+        rest = labels != number
+        others = labels[rest] - (labels[rest] > number)
+        without = heads.fit(
+            features[rest],
+            others,
+            held_out=None,
+            class_weights=head.class_weights,
+            strengths=(head.strength,),
+            seed=seed,
+        )
+        found = without.probabilities(features[~rest]).max(axis=1)
+        scores.append(found)
+        groups.append(np.full(len(found), number))
+    pooled = np.concatenate(scores)
+    source = (
+        f"{len(pooled)} photos of {len(left_out)} classes, each scored by a head solved without its class"
+    )
+    return Unknown(pooled, np.concatenate(groups), source, clustered=True)
