@@ -33,6 +33,14 @@ class TrainConfig:
     """Engine that extracts the features: ``auto``, ``openvino``, ``onnxruntime`` or ``keras``."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
+    max_latency_s: float | None = None
+    """With the backbone ``auto``: seconds that one picture may take on ``board``."""
+    board: str | None = None
+    """With ``auto``: the board that latencies are estimated for; None measures on this machine."""
+    max_size_bytes: int | None = None
+    """With ``auto``: bytes that the int8 file may have."""
+    candidates: int | None = None
+    """With ``auto``: how many of the best candidates are trained; None takes 3."""
 
     def to_toml(self) -> str:
         """The text of ``run.toml``; options that were left to edgetl are left out."""
@@ -60,6 +68,7 @@ def read_config(file: str | Path) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{place} is no TOML file: {error}") from error
     kinds = {"size": (int,), "width": (int, float), "seed": (int,)}
+    kinds |= {"max_latency_s": (int, float), "max_size_bytes": (int,), "candidates": (int,)}
     names = [field.name for field in fields(TrainConfig)]
     for name, value in values.items():
         if name not in names:

@@ -22,6 +22,7 @@ from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
 from edgetl.training import evaluate, features, keras_file, prepare, run
 from edgetl.training import head as heads
+from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
@@ -55,6 +56,7 @@ def train(
 
     Raises:
         DatasetError: the photos or labels cannot be trained on.
+        GateError: the backbone is ``auto`` and none keeps to the limits.
         UsageError: an option is not one of those offered, or ``out`` exists.
         WeightsError: no pretrained weights for the backbone.
         WriteError: the disk is full.
@@ -63,17 +65,18 @@ def train(
     wanted = _resolve(data, config, options)
     place = Path(out)
     files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
-    choice = prepare.choose(
-        wanted.backbone,
-        size=wanted.size,
-        width=wanted.width,
-        weights_file=Path(wanted.weights) if wanted.weights else None,
-    )
+    wishes.check(wanted)
+    choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
     engine = prepare.choose_engine(wanted.features)
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     _advise(photos, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
+        found = None
+        if choice is None:
+            found = wishes.search(photos, wanted, engine, progress)
+            wanted = wishes.settled(wanted, found)
+            choice = found.choice
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
@@ -102,6 +105,7 @@ def train(
             "dataset": _describe(photos, unreadable),
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,
+            **({} if found is None else {"choice": found.to_dict()}),
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
@@ -122,6 +126,15 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
         return TrainConfig(**values)
     except TypeError as error:
         raise UsageError(f"train has no such option: {error}") from None
+
+
+def _choose(wanted: TrainConfig) -> prepare.BackboneChoice:
+    return prepare.choose(
+        wanted.backbone,
+        size=wanted.size,
+        width=wanted.width,
+        weights_file=Path(wanted.weights) if wanted.weights else None,
+    )
 
 
 def _advise(photos: Dataset, progress: Progress) -> None:
