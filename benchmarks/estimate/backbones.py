@@ -7,7 +7,7 @@ added up here at another input size: nearly all of them cost in proportion to th
 import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -71,13 +71,18 @@ def work_of(name: str, width: float, size: int) -> Work:
         UsageError: the table does not have it.
     """
     entry = _entry(name, width)
+    return added_up(entry.levels, entry.parameters, size)
+
+
+def added_up(levels: Iterable[Level], parameters: int, size: int) -> Work:
+    """The work of all levels at an input size in pixels."""
     conv = depthwise = values = 0.0
-    for level in entry.levels:
+    for level in levels:
         area = math.ceil(size / level.shrunk - _EDGE) ** 2 if level.shrunk else 1
         conv += area * level.conv_macs
         depthwise += area * level.depthwise_macs
         values += area * level.values
-    return Work(round(conv), round(depthwise), round(values), entry.parameters)
+    return Work(round(conv), round(depthwise), round(values), parameters)
 
 
 def size_bytes(name: str, width: float, classes: int) -> int:

@@ -53,15 +53,24 @@ def _picture(candidates: Sequence[Mapping[str, Any]], choice: Mapping[str, Any])
         )
         for one in candidates
     ]
+    latency = candidates[0]["latency"]
+    kind_of = "estimated" if latency["kind"] == "estimated" else "median"
     made = [
         tag(
             "div",
-            drawing(spots, width, HEIGHT[kind], what="candidates", dashed=None, joined=True),
+            drawing(
+                spots,
+                width,
+                HEIGHT[kind],
+                what="candidates",
+                latency=kind_of,
+                dashed=None,
+                joined=True,
+            ),
             class_=f"only {kind}",
         )
         for kind, width in WIDTHS
     ]
-    latency = candidates[0]["latency"]
     where = (
         f"estimated, not measured, for int8 on {latency['where']}; 80 % intervals are in the table"
         if latency["kind"] == "estimated"

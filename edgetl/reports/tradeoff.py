@@ -30,7 +30,7 @@ def tradeoff(spots: Sequence[Spot], score: Score, machine: str) -> Html:
     drawn = [
         tag(
             "div",
-            drawing(spots, width, HEIGHT[kind], what="variants", dashed=trained),
+            drawing(spots, width, HEIGHT[kind], what="variants", latency="median", dashed=trained),
             class_=f"only {kind}",
         )
         for kind, width in WIDTHS

@@ -40,7 +40,14 @@ def is_wide(spots: Sequence[Spot]) -> bool:
 
 
 def drawing(
-    spots: Sequence[Spot], width: int, height: int, *, what: str, dashed: float | None, joined: bool = False
+    spots: Sequence[Spot],
+    width: int,
+    height: int,
+    *,
+    what: str,
+    latency: str,
+    dashed: float | None,
+    joined: bool = False,
 ) -> Html:
     """The picture alone.
 
@@ -49,6 +56,7 @@ def drawing(
         width: pixels.
         height: pixels.
         what: they are, for its title: ``variants``.
+        latency: what kind it is: ``median``.
         dashed: an accuracy to compare with, 0 to 1; None draws no line.
         joined: whether a line leads along those that no other beats in both accuracy and latency.
     """
@@ -67,7 +75,7 @@ def drawing(
         parts.append(tag("line", x1=x(mark), x2=x(mark), y1=_TOP, y2=bottom, class_="grid"))
         parts.append(_words(f"{mark:g} ms", x(mark), bottom + 17, "middle"))
     parts.append(_words("↑ accuracy", 0, 14, "start"))
-    parts.append(_words("median latency of one image →", right, height - 6, "end"))
+    parts.append(_words(f"{latency} latency of one image →", right, height - 6, "end"))
     parts.append(_key([spot.size_bytes for spot in spots], right))
     if dashed is not None:
         level, stroke = y(100 * dashed), {"class_": "axis", "stroke_dasharray": "5 4"}
