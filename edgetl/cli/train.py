@@ -32,6 +32,13 @@ from edgetl.training import backbones
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights file to use instead of the installed ones."
 )
+@click.option(
+    "--from",
+    "from_run",
+    type=click.Path(path_type=Path),
+    help="An earlier run whose backbone to start from.",
+)
+@click.option("--keep-head", is_flag=True, default=None, help="With --from: keep that run's head too.")
 @click.option("--class-weights", help="auto, balanced or none. [default: auto]")
 @click.option(
     "--features", help="Engine for the features: auto, openvino, onnxruntime, keras. [default: auto]"
@@ -59,7 +66,7 @@ def command(
     if data is None and config is None:
         raise click.UsageError("no photos are named: give DATA, a folder or a CSV file, or --config run.toml")
     place = out or Path("runs") / (data or config or Path("photos")).resolve().stem
-    weights = options.pop("weights")
+    weights, from_run = options.pop("weights"), options.pop("from_run")
     run = train(
         data,
         out=place,
@@ -67,6 +74,7 @@ def command(
         force=force,
         progress=console_progress(),
         weights=str(weights) if weights else None,
+        from_run=str(from_run) if from_run else None,
         **options,
     )
     if as_json:

@@ -41,6 +41,10 @@ class TrainConfig:
     """With ``auto``: bytes that the int8 file may have."""
     candidates: int | None = None
     """With ``auto``: how many of the best candidates are trained; None takes 3."""
+    from_run: str | None = None
+    """An earlier run, whose backbone to start from."""
+    keep_head: bool | None = None
+    """Whether to keep that run's head as well, instead of solving one."""
 
     def to_toml(self) -> str:
         """The text of ``run.toml``; options that were left to edgetl are left out."""
@@ -69,11 +73,14 @@ def read_config(file: str | Path) -> dict[str, Any]:
         raise UsageError(f"{place} is no TOML file: {error}") from error
     kinds = {"size": (int,), "width": (int, float), "seed": (int,)}
     kinds |= {"max_latency_s": (int, float), "max_size_bytes": (int,), "candidates": (int,)}
+    kinds |= {"keep_head": (bool,)}
     names = [field.name for field in fields(TrainConfig)]
     for name, value in values.items():
         if name not in names:
             raise UsageError(f"{place} has the unknown key {name!r}: choose {', '.join(names)}")
-        if not isinstance(value, kinds.get(name, (str,))) or isinstance(value, bool):
+        if not isinstance(value, kinds.get(name, (str,))) or (
+            isinstance(value, bool) and bool not in kinds.get(name, ())
+        ):
             raise UsageError(
                 f"{place} gives {name} = {value!r}, which is not a {kinds.get(name, (str,))[0].__name__}"
             )

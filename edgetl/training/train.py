@@ -20,7 +20,7 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
-from edgetl.training import evaluate, features, keras_file, prepare, run
+from edgetl.training import evaluate, features, keras_file, prepare, run, starting
 from edgetl.training import head as heads
 from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
@@ -55,6 +55,7 @@ def train(
         The run, as it lies on the disk.
 
     Raises:
+        RunError: ``from_run`` is no run.
         DatasetError: the photos or labels cannot be trained on.
         GateError: the backbone is ``auto`` and none keeps to the limits.
         UsageError: an option is not one of those offered, or ``out`` exists.
@@ -66,10 +67,16 @@ def train(
     place = Path(out)
     files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
     wishes.check(wanted)
-    choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
+    start = starting.start_of(wanted)
+    if start is not None:
+        choice, wanted = start.choice, start.settled(wanted)
+    else:
+        choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
     engine = prepare.choose_engine(wanted.features)
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
+    if start is not None and wanted.keep_head:
+        starting.check_labels(start.run, photos.labels)
     _advise(photos, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
         found = None
@@ -83,7 +90,8 @@ def train(
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
         with progress.step("solve the head"):
-            head = _solve(photos, table, wanted)
+            kept = start is not None and wanted.keep_head
+            head = start.head(photos.labels) if start and kept else _solve(photos, table, wanted)
         metrics = _measure(photos, table, head)
         contract = choice.contract.with_labels(photos.labels)
         model = keras_file.with_head(prepared.classifier(len(photos.labels)), head)

@@ -14,7 +14,9 @@ from edgetl.training import logistic
 from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Solution
 
 _STRENGTHS = (0.001, 0.01, 0.1, 1.0)
-_FOLDS = 5
+_FOLDS, _FOLDS_OF_MANY = 5, 3
+_MANY = 1000
+"""From so many pictures on 3 folds are as good as 5 and take half the time."""
 _WORSE = 1.02
 _MOST_ROUNDS, _SETTLED = 100, 1e-6
 _TINY = 1e-12
@@ -121,9 +123,9 @@ def h_score(features: Floats, labels: Labels) -> float:
 
 
 def _folds(labels: Labels, seed: int) -> list[NDArray[np.bool_]]:
-    """Stratified masks of held-out pictures: 5, or as many as the rarest class allows."""
+    """Stratified masks of held-out pictures: 5, or 3 of many, or as many as the rarest class allows."""
     counts = np.bincount(labels)
-    number = int(min(_FOLDS, counts[counts > 0].min()))
+    number = int(min(_FOLDS_OF_MANY if len(labels) >= _MANY else _FOLDS, counts[counts > 0].min()))
     random = np.random.default_rng(seed)
     fold_of = np.empty(len(labels), np.int64)
     for label in np.unique(labels):

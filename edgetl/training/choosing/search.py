@@ -4,17 +4,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgetl import isolated
-from edgetl.errors import EdgetlError
+from edgetl.errors import DatasetError, EdgetlError
 from edgetl.intervals import wilson
 from edgetl.progress import SILENT, Progress
-from edgetl.reports.units import format_duration, format_share
 from edgetl.runtime.engines import available_cores
 from edgetl.training import features, prepare
 from edgetl.training.choosing import scores
@@ -22,6 +20,7 @@ from edgetl.training.choosing.candidates import Candidate
 from edgetl.training.choosing.latency import estimated, measured
 from edgetl.training.choosing.limits import Limits
 from edgetl.training.choosing.outcome import Judged, Outcome, Scores
+from edgetl.training.choosing.picking import Trained, pick
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.logistic import Floats, Labels
 from edgetl.training.prepare import Prepared
@@ -93,19 +92,12 @@ def search(
     ]
     rest = [replace(judged, why="others scored better") for judged, _ in scored[max(1, best) :]]
     return Outcome(
-        judged=(*_pick(trained), *rest, *dropped),
+        judged=(*pick(trained), *rest, *dropped),
         limits=limits,
         sample=len(sample),
         pictures=len(_learnable(photos)),
         seconds=time.perf_counter() - started,
     )
-
-
-@dataclass(frozen=True)
-class _Trained:
-    judged: Judged
-    right: NDArray[np.bool_]
-    """bool (n,): on which pictures the head was right, in the same order for every candidate."""
 
 
 def _within(candidates: Sequence[Candidate], limits: Limits, dropped: list[Judged]) -> list[Candidate]:
@@ -202,7 +194,12 @@ def _rows(
     photos.without(unreadable)  # refuses where too little is left
     kept = [photo for photo in wanted if photo.path not in unreadable]
     labels = np.array([photo.label for photo in kept])
-    often = np.bincount(labels)[labels] > 1
+    often = np.bincount(labels)[labels] > 1 if len(labels) else np.zeros(0, np.bool_)
+    if len(np.unique(labels[often])) < 2:
+        raise DatasetError(
+            f"of {len(wanted)} photos that candidates are scored on, {len(unreadable)} cannot be read, and "
+            f"the rest are not two classes; the first is {next(iter(unreadable))}: remove it"
+        )
     return np.stack([table[photo.sha256] for photo in kept])[often], labels[often]
 
 
@@ -221,55 +218,8 @@ def _loss(judged: Judged) -> float:
     return judged.scores.log_loss
 
 
-def _train(judged: Judged, photos: Dataset, prepared: Prepared, seed: int, progress: Progress) -> _Trained:
+def _train(judged: Judged, photos: Dataset, prepared: Prepared, seed: int, progress: Progress) -> Trained:
     rows, labels = _rows(photos, _learnable(photos), prepared, progress)
     with progress.step(f"train {judged.candidate.name}"):
         right = scores.held_out(rows, labels, seed=seed).right
-    return _Trained(replace(judged, trained=wilson(int(right.sum()), len(right))), right)
-
-
-def _pick(trained: Sequence[_Trained]) -> list[Judged]:
-    """The most accurate, or the fastest of those that are as good within one standard error.
-
-    The rule of one standard error is that of Breiman, Friedman, Olshen & Stone (Classification and Regression
-    Trees, 1984, section 3.4.3), here of the difference on the same pictures.
-
-    Returns:
-        All of them, the picked one first.
-    """
-    best = max(trained, key=lambda one: float(one.right.mean()))
-    alike = [one for one in trained if _ties(best.right, one.right)]
-    chosen = min(alike, key=lambda one: _speed(one.judged.candidate))
-    others = sorted((one for one in trained if one is not chosen), key=lambda one: -float(one.right.mean()))
-    return [
-        replace(chosen.judged, picked=True, why=_reason(chosen, best, len(alike))),
-        *(replace(one.judged, why=_passed_over(one, chosen)) for one in others),
-    ]
-
-
-def _ties(best: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    gain = best.astype(np.float64) - other
-    return bool(gain.mean() <= gain.std() / np.sqrt(len(gain)))
-
-
-def _speed(candidate: Candidate) -> tuple[float, float]:
-    return (candidate.latency.seconds if candidate.latency else float("inf"), candidate.cost)
-
-
-def _reason(chosen: _Trained, best: _Trained, alike: int) -> str:
-    accuracy = f"{format_share(float(chosen.right.mean()))} in cross-validation"
-    if chosen is best and alike == 1:
-        return f"most accurate within the limits: {accuracy}"
-    if chosen is best:
-        return f"most accurate, and the fastest of {alike} that are as good: {accuracy}"
-    return (
-        f"the fastest of {alike} that are as good within one standard error: {accuracy}, and "
-        f"{best.judged.candidate.name} {format_share(float(best.right.mean()))}"
-    )
-
-
-def _passed_over(one: _Trained, chosen: _Trained) -> str:
-    if one.right.mean() < chosen.right.mean():
-        return "less accurate"
-    taken = one.judged.candidate.latency
-    return f"no more accurate than noise, and slower{f' ({format_duration(taken.seconds)})' if taken else ''}"
+    return Trained(replace(judged, trained=wilson(int(right.sum()), len(right))), right)
