@@ -40,8 +40,10 @@ def pick(trained: Sequence[Trained]) -> list[Judged]:
 
 
 def _ties(best: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    gain = best.astype(np.float64) - other
-    return bool(gain.mean() <= gain.std() / np.sqrt(len(gain)))
+    # Were both equally good, each picture that only one of them knows would be a toss of a coin (McNemar
+    # 1947): their difference would have the standard deviation of as many tosses.
+    only_best, only_other = int((best & ~other).sum()), int((other & ~best).sum())
+    return bool(only_best - only_other <= np.sqrt(only_best + only_other))
 
 
 def _speed(candidate: Candidate) -> tuple[float, float]:
