@@ -119,7 +119,9 @@ def estimate(
         except UsageError as error:
             refused.append(Refusal(variant.name, str(error)))
             continue
-        estimates += [_on(each, variant, work, threads or each.cores) for each in chosen]
+        estimates += [
+            _on(each, variant.name, variant.precision, work, threads or each.cores) for each in chosen
+        ]
     if not estimates:
         raise UsageError("; ".join(each.reason for each in refused) or f"{bundle} has no variants")
     return Estimates(str(bundle), tuple(estimates), tuple(refused))
@@ -134,14 +136,33 @@ def _work(bundle: Bundle, variant: Variant) -> Work:
     return work
 
 
-def _on(board: known.Board, variant: Variant, work: Work, threads: int) -> Estimate:
+def on_board(board: known.Board, name: str, variant: str, work: Work, threads: int) -> Estimate:
+    """Estimate the latency of work that was not read from a bundle.
+
+    Args:
+        board: where.
+        name: of the model, for the message.
+        variant: such as ``tflite-int8``.
+        work: of one picture.
+        threads: of the engine.
+
+    Raises:
+        UsageError: no published row speaks for such a variant or such work.
+    """
+    format_, _, precision = variant.partition("-")
+    domain.check_variant(variant, format_, precision)
+    domain.check_work(name, work, tables.load().range)
+    return _on(board, variant, precision, work, threads)
+
+
+def _on(board: known.Board, variant: str, precision: str, work: Work, threads: int) -> Estimate:
     table = tables.load()
-    setting = Setting(board, domain.KERNELS, variant.precision, threads, board.bits)
+    setting = Setting(board, domain.KERNELS, precision, threads, board.bits)
     own = table.rows_of(setting)
     left_out = table.models_left_out if own >= ENOUGH else table.boards_left_out
     seconds = latency_s(work, setting, table.weights)
     return Estimate(
-        variant=variant.name,
+        variant=variant,
         board=board.name,
         threads=threads,
         latency_s=seconds,

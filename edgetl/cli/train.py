@@ -8,7 +8,7 @@ import click
 
 from edgetl.cli import output, scored
 from edgetl.cli.lines import console_progress
-from edgetl.cli.quantities import SHARE
+from edgetl.cli.quantities import BYTES, SECONDS, SHARE
 from edgetl.reports.units import format_share, format_share_interval
 from edgetl.training import backbones
 
@@ -18,7 +18,13 @@ from edgetl.training import backbones
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder to write. [default: runs/NAME_OF_DATA]"
 )
-@click.option("--backbone", help="Pretrained network; see --list-backbones. [default: efficientnet_lite0]")
+@click.option(
+    "--backbone", help="Pretrained network, or auto; see --list-backbones. [default: efficientnet_lite0]"
+)
+@click.option("--max-latency", "max_latency_s", type=SECONDS, help="With auto: of one picture: 30ms.")
+@click.option("--board", help="With auto: estimate latencies for it: pi4. [default: measure on this machine]")
+@click.option("--max-size", "max_size_bytes", type=BYTES, help="With auto: of the int8 file: 4MB.")
+@click.option("--candidates", type=int, help="With auto: how many of the best to train. [default: 3]")
 @click.option(
     "--size", type=int, help="Height and width of the input in pixels. [default: the backbone's own]"
 )
@@ -26,6 +32,13 @@ from edgetl.training import backbones
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights file to use instead of the installed ones."
 )
+@click.option(
+    "--from",
+    "from_run",
+    type=click.Path(path_type=Path),
+    help="An earlier run whose backbone to start from.",
+)
+@click.option("--keep-head", is_flag=True, default=None, help="With --from: keep that run's head too.")
 @click.option("--class-weights", help="auto, balanced or none. [default: auto]")
 @click.option("--label-smoothing", type=float, help="Certainty to spread over all classes. [default: 0]")
 @click.option("--hidden", type=int, help="Units of a hidden layer, kept where it helps. [default: 0, none]")
@@ -71,21 +84,22 @@ def command(
     if data is None and config is None:
         raise click.UsageError("no photos are named: give DATA, a folder or a CSV file, or --config run.toml")
     place = out or Path("runs") / (data or config or Path("photos")).resolve().stem
-    weights, unknown = options.pop("weights"), options.pop("unknown")
+    for name in ("weights", "unknown", "from_run"):
+        options[name] = str(options[name]) if options[name] else None
     run = train(
         data,
         out=place,
         config=config,
         force=force,
         progress=console_progress(),
-        weights=str(weights) if weights else None,
-        unknown=str(unknown) if unknown else None,
         **options,
     )
     if as_json:
         output.result_json({"run": str(run.path), **run.description, "metrics": run.metrics})
     else:
         metrics = run.metrics
+        if "choice" in run.description:
+            _print_choice(run.description["choice"])
         output.result(
             f"accuracy {format_share(run.accuracy.value)} on {metrics['images']} {metrics['split']} photos "
             f"(95 % interval {format_share_interval(run.accuracy)}), {run.description['seconds']:.1f} s"
@@ -95,6 +109,20 @@ def command(
         output.result(f"{'run':<9}{run.path}")
         output.result(f"{'report':<9}{run.path / 'report.html'}")
     output.next_command("edgetl", "export", run.path)
+
+
+def _print_choice(choice: dict[str, Any]) -> None:
+    from edgetl.reports.front import cells
+
+    columns = ("candidate", f"on {choice['sample']}", f"on all {choice['pictures']}")
+    columns += ("latency", "interval", "int8 file", "why")
+    output.result_table(columns, [cells(one) for one in choice["candidates"]])
+    latency = next((one["latency"] for one in choice["candidates"] if one["latency"]), None)
+    if latency and latency["kind"] == "estimated":
+        output.result(f"latencies: estimated, not measured, for int8 on {latency['where']}; 80 % intervals")
+    elif latency:
+        output.result("latencies: of the float32 engine on this machine; exported int8 files take less")
+    output.result(f"pick    {choice['candidates'][0]['name']}: {choice['reason']}")
 
 
 def _list_backbones(as_json: bool) -> None:

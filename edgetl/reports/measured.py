@@ -91,7 +91,7 @@ def _variants(report: BenchReport, manifest: Manifest) -> Section:
         Spot(
             name=variant.name,
             latency_s=latencies[variant.name],
-            score=variant.score,
+            accuracy=variant.score.accuracy,
             size_bytes=variant.size_bytes,
             picked=variant.name == manifest.pick,
             invalid=variant.name in invalid,
@@ -100,7 +100,8 @@ def _variants(report: BenchReport, manifest: Manifest) -> Section:
         if variant.score is not None and variant.name in latencies
     ]
     label = report.machine.label
-    picture = tradeoff(spots, label) if spots else None
+    score = next((variant.score for variant in manifest.variants if variant.score is not None), None)
+    picture = tradeoff(spots, score, label) if spots and score is not None else None
     return sections.variants(manifest, latencies=latencies, machine=label, invalid=invalid, picture=picture)
 
 

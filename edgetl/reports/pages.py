@@ -150,12 +150,14 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         ("Training took", f"{description['seconds']:.1f} s"),
         ("Dataset fingerprint", data["fingerprint"]),
     ]
+    chosen = description.get("choice")
     return [
         sections.accuracy(labels, matrix, split=split),
         *([sections.figures(metrics)] if known else []),
         sections.confusion(labels, matrix, split=split),
         *([sections.trust(metrics), sections.strangers(metrics)] if known else []),
         *([curves] if curves else []),
+        *([sections.front(chosen)] if chosen else []),
         sections.facts("How it was trained", rows),
     ]
 

@@ -11,6 +11,7 @@ from edgetl.reports.confusion import confusion, confusion_svg
 from edgetl.reports.distributions import distributions
 from edgetl.reports.facts import facts
 from edgetl.reports.figures import figures
+from edgetl.reports.front import front
 from edgetl.reports.many import many
 from edgetl.reports.operators import operators
 from edgetl.reports.over_time import over_time
@@ -33,6 +34,7 @@ __all__ = [
     "distributions",
     "facts",
     "figures",
+    "front",
     "many",
     "operators",
     "over_time",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edgetl.manifest import Score
+from edgetl.manifest import Interval
 from edgetl.reports.markup import Html, join, tag, text
 from edgetl.reports.placing import LETTER, Box, gap, nearest, place
 from edgetl.reports.scale import LogScale, Scale, few_ticks, log_ticks, ticks
@@ -21,11 +21,12 @@ _PAD = 0.004
 
 @dataclass(frozen=True)
 class Spot:
-    """One variant on one machine."""
+    """One model on one machine."""
 
     name: str
     latency_s: float
-    score: Score
+    accuracy: Interval
+    """Share of right answers, 0 to 1."""
     size_bytes: int
     picked: bool
     invalid: bool
@@ -38,20 +39,33 @@ def is_wide(spots: Sequence[Spot]) -> bool:
     return max(seconds) > _WIDE_RANGE * min(seconds)
 
 
-def drawing(spots: Sequence[Spot], width: int, height: int) -> Html:
+def drawing(
+    spots: Sequence[Spot],
+    width: int,
+    height: int,
+    *,
+    what: str,
+    latency: str,
+    dashed: float | None,
+    joined: bool = False,
+) -> Html:
     """The picture alone.
 
     Args:
         spots: one or more.
         width: pixels.
         height: pixels.
+        what: they are, for its title: ``variants``.
+        latency: what kind it is: ``median``.
+        dashed: an accuracy to compare with, 0 to 1; None draws no line.
+        joined: whether a line leads along those that no other beats in both accuracy and latency.
     """
     x, across = _latencies(spots, width)
-    y, up = _accuracies(spots, height)
+    y, up = _accuracies(spots, height, dashed)
     largest = max(spot.size_bytes for spot in spots)
     bottom, right = height - _BELOW, width - _RIGHT
     parts = [
-        tag("title", text("Accuracy, latency and size of the variants")),
+        tag("title", text(f"Accuracy, latency and size of the {what}")),
         tag("desc", text(told(spots))),
     ]
     for mark in up:
@@ -61,12 +75,15 @@ def drawing(spots: Sequence[Spot], width: int, height: int) -> Html:
         parts.append(tag("line", x1=x(mark), x2=x(mark), y1=_TOP, y2=bottom, class_="grid"))
         parts.append(_words(f"{mark:g} ms", x(mark), bottom + 17, "middle"))
     parts.append(_words("↑ accuracy", 0, 14, "start"))
-    parts.append(_words("median latency of one image →", right, height - 6, "end"))
+    parts.append(_words(f"{latency} latency of one image →", right, height - 6, "end"))
     parts.append(_key([spot.size_bytes for spot in spots], right))
-    trained = y(100 * (spots[0].score.accuracy.value + spots[0].score.drop.value / 100))
-    dashed = {"class_": "axis", "stroke_dasharray": "5 4"}
-    parts.append(tag("line", x1=_LEFT, x2=right, y1=trained, y2=trained, **dashed))
-    points = [(x(1000 * spot.latency_s), y(100 * spot.score.accuracy.value)) for spot in spots]
+    if dashed is not None:
+        level, stroke = y(100 * dashed), {"class_": "axis", "stroke_dasharray": "5 4"}
+        parts.append(tag("line", x1=_LEFT, x2=right, y1=level, y2=level, **stroke))
+    points = [(x(1000 * spot.latency_s), y(100 * spot.accuracy.value)) for spot in spots]
+    if joined:
+        path = " ".join(f"{points[number][0]:.1f},{points[number][1]:.1f}" for number in front(spots))
+        parts.append(tag("polyline", points=path, class_="front"))
     names = [f"{spot.name} (invalid)" if spot.invalid else spot.name for spot in spots]
     boxes = place(names, points, _DOT + 4, Box(_LEFT, _TOP - 4, right - _LEFT, bottom - _TOP + 2))
     parts += [_disc(spot, point, largest, y) for spot, point in zip(spots, points, strict=True)]
@@ -94,18 +111,29 @@ def _latencies(spots: Sequence[Spot], width: int) -> tuple[Callable[[float], flo
     return x, marks
 
 
-def _accuracies(spots: Sequence[Spot], height: int) -> tuple[Callable[[float], float], Sequence[float]]:
+def front(spots: Sequence[Spot]) -> list[int]:
+    """Places of those that no other beats in both accuracy and latency, the fastest first."""
+    found: list[int] = []
+    for number in sorted(range(len(spots)), key=lambda n: (spots[n].latency_s, -spots[n].accuracy.value)):
+        if not found or spots[number].accuracy.value > spots[found[-1]].accuracy.value:
+            found.append(number)
+    return found
+
+
+def _accuracies(
+    spots: Sequence[Spot], height: int, dashed: float | None
+) -> tuple[Callable[[float], float], Sequence[float]]:
     """The axis in per cent, and its marks."""
-    trained = spots[0].score.accuracy.value + spots[0].score.drop.value / 100
-    low = 100 * (min(trained, *(spot.score.accuracy.low for spot in spots)) - _PAD)
-    high = 100 * (max(trained, *(spot.score.accuracy.high for spot in spots)) + _PAD)
+    also = [] if dashed is None else [dashed]
+    low = 100 * (min(*also, *(spot.accuracy.low for spot in spots), 1.0) - _PAD)
+    high = 100 * (max(*also, *(spot.accuracy.high for spot in spots), 0.0) + _PAD)
     marks = [mark for mark in ticks(low, high, at_most=7) if mark <= 100]
     return Scale(low, high, height - _BELOW, _TOP), marks
 
 
 def _disc(spot: Spot, point: tuple[float, float], largest: int, y: Callable[[float], float]) -> Html:
     x, middle = point
-    accuracy = spot.score.accuracy
+    accuracy = spot.accuracy
     said = f"{spot.name}: {format_duration(spot.latency_s)}, {format_share(accuracy.value)} "
     said += f"({format_share_interval(accuracy)}), {format_size(spot.size_bytes)}"
     said += ", invalid" if spot.invalid else ""
@@ -162,7 +190,7 @@ def _words(words: str, x: float, y: float, anchor: str) -> Html:
 def told(spots: Sequence[Spot]) -> str:
     """All figures in words, the fastest first."""
     each = (
-        f"{spot.name} {format_share(spot.score.accuracy.value)} in {format_duration(spot.latency_s)}, "
+        f"{spot.name} {format_share(spot.accuracy.value)} in {format_duration(spot.latency_s)}, "
         f"{format_size(spot.size_bytes)}"
         for spot in sorted(spots, key=lambda spot: spot.latency_s)
     )

@@ -2,8 +2,10 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass, fields
+import typing
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from edgetl.errors import UsageError
@@ -46,6 +48,18 @@ class TrainConfig:
     """Folds of a cross-validation over all photos: ``auto``, ``none`` or 2 to 20."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
+    max_latency_s: float | None = None
+    """With the backbone ``auto``: seconds that one picture may take on ``board``."""
+    board: str | None = None
+    """With ``auto``: the board that latencies are estimated for; None measures on this machine."""
+    max_size_bytes: int | None = None
+    """With ``auto``: bytes that the int8 file may have."""
+    candidates: int | None = None
+    """With ``auto``: how many of the best candidates are trained; None takes 3."""
+    from_run: str | None = None
+    """An earlier run, whose backbone to start from."""
+    keep_head: bool | None = None
+    """Whether to keep that run's head as well, instead of solving one."""
 
     def to_toml(self) -> str:
         """The text of ``run.toml``; options that were left to edgetl are left out."""
@@ -72,15 +86,13 @@ def read_config(file: str | Path) -> dict[str, Any]:
         raise UsageError(f"{place} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{place} is no TOML file: {error}") from error
-    number = (int, float)
-    kinds = {"size": (int,), "width": number, "seed": (int,), "hidden": (int,)}
-    kinds |= {"label_smoothing": number, "false_accept": number}
-    names = [field.name for field in fields(TrainConfig)]
+    kinds = typing.get_type_hints(TrainConfig)
     for name, value in values.items():
-        if name not in names:
-            raise UsageError(f"{place} has the unknown key {name!r}: choose {', '.join(names)}")
-        if not isinstance(value, kinds.get(name, (str,))) or isinstance(value, bool):
-            raise UsageError(
-                f"{place} gives {name} = {value!r}, which is not a {kinds.get(name, (str,))[0].__name__}"
-            )
+        if name not in kinds:
+            raise UsageError(f"{place} has the unknown key {name!r}: choose {', '.join(kinds)}")
+        kind = next(kind for kind in (*typing.get_args(kinds[name]), kinds[name]) if kind is not NoneType)
+        taken = (int, float) if kind is float else (kind,)
+        # True is an int to Python.
+        if not isinstance(value, taken) or (isinstance(value, bool) and kind is not bool):
+            raise UsageError(f"{place} gives {name} = {value!r}, which is not a {kind.__name__}")
     return values

@@ -20,9 +20,10 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import confusion, pages
 from edgetl.training import dataset as datasets
-from edgetl.training import features, keras_file, prepare, run
+from edgetl.training import features, keras_file, prepare, run, starting
 from edgetl.training import head as heads
 from edgetl.training.checking import suspects
+from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
@@ -56,7 +57,9 @@ def train(
         The run, as it lies on the disk.
 
     Raises:
+        RunError: ``from_run`` is no run.
         DatasetError: the photos or labels cannot be trained on.
+        GateError: the backbone is ``auto`` and none keeps to the limits.
         UsageError: an option is not one of those offered, or ``out`` exists.
         WeightsError: no pretrained weights for the backbone.
         WriteError: the disk is full.
@@ -65,18 +68,25 @@ def train(
     wanted = _resolve(data, config, options)
     place = Path(out)
     files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
-    choice = prepare.choose(
-        wanted.backbone,
-        size=wanted.size,
-        width=wanted.width,
-        weights_file=Path(wanted.weights) if wanted.weights else None,
-    )
+    wishes.check(wanted)
+    start = starting.start_of(wanted)
+    if start is not None:
+        choice, wanted = start.choice, start.settled(wanted)
+    else:
+        choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
     engine = prepare.choose_engine(wanted.features)
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
+    if start is not None and wanted.keep_head:
+        starting.check_labels(start.run, photos.labels)
     _advise(photos, progress)
     strangers = assessing.strangers(wanted, photos, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
+        found = None
+        if choice is None:
+            found = wishes.search(photos, wanted, engine, progress)
+            wanted = wishes.settled(wanted, found)
+            choice = found.choice
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
@@ -84,7 +94,8 @@ def train(
         photos = photos.without(unreadable)
         unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("solve the head"):
-            head = _solve(photos, table, wanted, progress)
+            kept = start is not None and wanted.keep_head
+            head = start.head(photos.labels) if start and kept else _solve(photos, table, wanted, progress)
         with progress.step("score the head"):
             rows = {split: rows_of(photos, table, split) for split in datasets.SPLITS if photos.split(split)}
             metrics = assessing.assess(photos, rows, head, wanted, unknown, progress)
@@ -110,6 +121,7 @@ def train(
             "dataset": _describe(photos, unreadable),
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,
+            **({} if found is None else {"choice": found.to_dict()}),
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
@@ -135,6 +147,15 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
     if wanted.suspects not in ("keep", "downweight"):
         raise UsageError(f"suspects {wanted.suspects!r} is not offered: choose keep or downweight")
     return wanted
+
+
+def _choose(wanted: TrainConfig) -> prepare.BackboneChoice:
+    return prepare.choose(
+        wanted.backbone,
+        size=wanted.size,
+        width=wanted.width,
+        weights_file=Path(wanted.weights) if wanted.weights else None,
+    )
 
 
 def _advise(photos: Dataset, progress: Progress) -> None:

@@ -24,7 +24,8 @@ _MOBILENET_WIDTHS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
 class WeightsSource:
     """Weights that were found, or that Keras can be asked for."""
 
-    kind: Literal["file", "package", "keras-cache", "keras-download"]
+    kind: Literal["file", "package", "keras-cache", "keras-download", "run"]
+    """``run``: of an earlier training, written by edgetl."""
     path: Path | None
     """The file; None until it is downloaded."""
     source: str

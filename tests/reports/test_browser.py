@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_reports as make
+import choices
 import numpy as np
 import pytest
 import sampled
@@ -314,3 +315,15 @@ def test_the_page_of_a_benchmark_prints(tmp_path: Path) -> None:
     ended = browse(tmp_path, f"--print-to-pdf={printed}", place.as_uri(), width=WIDE, dark=True)
     assert "CONSOLE" not in ended.stderr
     assert printed.read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(NARROW, False), (WIDE, True)])
+def test_the_candidates_for_a_backbone_fit_every_screen(width: int, dark: bool, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(page.render("cells", "in a test", [sections.front(choices.choice())]), "utf-8")
+    found, console = probe(place, tmp_path, width=width, dark=dark)
+    assert (found["inner"], found["wide"], found["loaded"], console) == (width, [], [], "")
+    assert found["scroll"] <= width
+    assert found["smallest"] >= SMALLEST_PX
+    names, _ = probe(place, tmp_path, width=width, dark=dark, script=NAMES)
+    assert names == {"names": 12, "dots": 12, "overlaps": 0, "covered": 0, "outside": 0}

@@ -45,8 +45,8 @@ def build(
         assert weights.path is not None  # it gives a file or raises
     model = bare(backbone, size=size, width=width, include_imagenet_head=include_imagenet_head)
     # Keras' VGG and ResNet weights expect B, G, R. Turning the first kernel round leaves the graph
-    # with the R, G, B that every other backbone takes, and no layer to swap channels.
-    loading.load(model, weights.path, from_bgr=backbone.bgr)
+    # with the R, G, B that every other backbone takes, and no layer to swap channels. A run's are turned.
+    loading.load(model, weights.path, from_bgr=backbone.bgr and weights.kind != "run")
     return model
 
 

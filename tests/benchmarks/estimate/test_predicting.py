@@ -16,15 +16,13 @@ from edgetl.benchmarks.estimate.costs import Setting, latency_s
 from edgetl.benchmarks.estimate.work import Work, of_tflite
 from edgetl.contract import Contract
 from edgetl.errors import ModelError, UsageError
-from edgetl.manifest import FileEntry, Variant
 from edgetl.runtime import probe_models
 
 LITE0 = Work(conv_macs=350_655_488, depthwise_macs=34_532_064, values=6_951_088, parameters=4_631_000)
-VARIANT = Variant("tflite-int8", "tflite", "int8", (FileEntry("m", "0" * 64, 1),), support.SCORE, 1e-4)
 
 
 def on(board: str, precision: str = "int8", threads: int = 4, work: Work = LITE0) -> predicting.Estimate:
-    return predicting._on(boards.find(board), replace(VARIANT, precision=precision), work, threads)
+    return predicting._on(boards.find(board), f"tflite-{precision}", precision, work, threads)
 
 
 @pytest.fixture

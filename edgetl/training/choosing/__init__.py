@@ -1,0 +1,1 @@
+"""``edgetl train --backbone auto``: which backbone to transfer from, within what a board can do."""
