@@ -11,7 +11,7 @@ from edgetl.converters.formats import FORMATS
 from edgetl.training import architectures
 from edgetl.training.prepare import BackboneChoice
 
-_FORMATS = {"openvino": "openvino", "onnxruntime": "onnx"}
+ENGINE_FORMATS = {"openvino": "openvino", "onnxruntime": "onnx"}
 """What the engines that compute features read."""
 
 
@@ -20,8 +20,8 @@ def build_backbone(choice: BackboneChoice, engine: str, classes: int, folder: Pa
     model = architectures.build(choice.row, size=choice.size, width=choice.width, weights=choice.weights)
     source = folder / "features.keras"
     model.save(source)
-    if engine in _FORMATS:
-        out, format_ = folder / engine, FORMATS[_FORMATS[engine]]
+    if engine in ENGINE_FORMATS:
+        out, format_ = folder / engine, FORMATS[ENGINE_FORMATS[engine]]
         out.mkdir()
         graphs.write(source, choice.contract, (format_.name,), out)
         for written, name in zip(format_.graph_files, format_.files, strict=True):

@@ -25,12 +25,20 @@ class TrainConfig:
     """Height and width of the input, pixels; None takes the backbone's own."""
     width: float = 1.0
     """Width multiplier of the backbone."""
+    crop: float | None = None
+    """Share of a photo's largest centred square that is kept, up to 1; None takes the backbone's own."""
     weights: str | None = None
     """A weights file; None takes the installed package, or Keras' own weights."""
     class_weights: str = "auto"
     """``auto``, ``balanced`` or ``none``."""
     features: str = "auto"
     """Engine that extracts the features: ``auto``, ``openvino``, ``onnxruntime`` or ``keras``."""
+    fine_tune: str = "off"
+    """Which part of the backbone is trained on after the head: ``off``, ``last``, ``all`` or ``auto``."""
+    epochs: int | None = None
+    """Of fine-tuning, at most; None takes 12."""
+    augment: str = "light"
+    """How photos are varied in fine-tuning: ``none``, ``light``, ``turns`` or ``strong``."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
 
@@ -59,7 +67,7 @@ def read_config(file: str | Path) -> dict[str, Any]:
         raise UsageError(f"{place} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{place} is no TOML file: {error}") from error
-    kinds = {"size": (int,), "width": (int, float), "seed": (int,)}
+    kinds = {"size": (int,), "width": (int, float), "crop": (int, float), "epochs": (int,), "seed": (int,)}
     names = [field.name for field in fields(TrainConfig)]
     for name, value in values.items():
         if name not in names:

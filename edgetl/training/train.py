@@ -25,6 +25,7 @@ from edgetl.training import head as heads
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
+from edgetl.training.tuning import tune
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -36,10 +37,11 @@ def train(
     out: str | Path,
     config: str | Path | None = None,
     force: bool = False,
+    resume: bool = False,
     progress: Progress = SILENT,
     **options: Any,
 ) -> run.Run:
-    """Train a classifier on photos: the backbone's features once, the head solved on them.
+    """Train a classifier on photos: features once, the head solved on them, fine-tuned if asked.
 
     Args:
         data: a folder ``<class>/*``, a folder ``{train,val,test}/<class>/*``, or a CSV of
@@ -47,6 +49,7 @@ def train(
         out: the run folder to write.
         config: a ``run.toml`` whose options hold where none is given here.
         force: replace the run that stands at ``out``.
+        resume: go on with a fine-tuning that was stopped; one that was not begun begins.
         progress: hears of each step.
         options: any field of :class:`~edgetl.training.config.TrainConfig` but ``data``.
 
@@ -68,8 +71,10 @@ def train(
         size=wanted.size,
         width=wanted.width,
         weights_file=Path(wanted.weights) if wanted.weights else None,
+        crop=wanted.crop,
     )
     engine = prepare.choose_engine(wanted.features)
+    tuning = tune.resolve(wanted.fine_tune, epochs=wanted.epochs, augment=wanted.augment, seed=wanted.seed)
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     _advise(photos, progress)
@@ -84,6 +89,14 @@ def train(
         metrics = _measure(photos, table, head)
         contract = choice.contract.with_labels(photos.labels)
         model = keras_file.with_head(prepared.classifier(len(photos.labels)), head)
+        tuned = None
+        if tuning is not None:
+            tuned = tune.tune(photos, prepared, table, head, tuning, resume=resume, progress=progress)
+            progress.note(
+                f"fine-tuning {'adopted' if tuned.model else 'not adopted'}, {tuned.description['why']}"
+            )
+            if tuned.model is not None:
+                model, head, metrics = tuned.model, tuned.head(head), tuned.measure(photos)
         files.write_bytes(folder / run.MODEL, model)
         files.write_text(folder / "run.toml", wanted.to_toml())
         files.write_text(folder / "labels.txt", "\n".join(photos.labels) + "\n")
@@ -102,12 +115,15 @@ def train(
             "dataset": _describe(photos, unreadable),
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,
+            **({} if tuned is None else {"fine_tuning": tuned.description}),
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
         page = pages.run_page(place.resolve().name, asdict(metrics), description)
         files.write_text(folder / "report.html", page)
         files.write_text(folder / "confusion.svg", confusion.confusion_svg(photos.labels, metrics.confusion))
+    if tuned is not None:
+        tuned.clean()
     return run.Run.open(place)
 
 

@@ -1,0 +1,194 @@
+"""Fine-tuning, from the side that asks for it: what is needed is laid out, a child process trains."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgetl import isolated
+from edgetl.progress import Progress
+from edgetl.training import evaluate
+from edgetl.training import head as heads
+from edgetl.training.dataset import Dataset
+from edgetl.training.evaluate import Metrics
+from edgetl.training.head import Head
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.prepare import Prepared, has_gpu
+from edgetl.training.tuning import tables, work
+from edgetl.training.tuning.options import TuningOptions
+from edgetl.training.tuning.work import Outcome, Task
+
+_FEWEST_JUDGES = 8
+"""Held-out photos under which no gain could be told from noise, whatever it was."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a fine-tuning came to."""
+
+    description: dict[str, Any]
+    """For ``run.json``: what was tried, the curves, whether it was adopted and why."""
+    outcome: Outcome | None
+    """None when there was nothing to try it with."""
+    model: bytes | None
+    """The ``.keras`` file, when it was adopted."""
+    folder: Path
+    """Where it worked; :meth:`clean` removes it once the run is written."""
+
+    @property
+    def summary(self) -> str:
+        """What came of it, in a line."""
+        return f"fine-tuning {'adopted' if self.model else 'not adopted'}, {self.description['why']}"
+
+    def head(self, head: Head) -> Head:
+        """The head with the fine-tuned model's temperature and threshold; its values are in the model."""
+        assert self.outcome is not None
+        return replace(
+            head,
+            temperature=self.outcome.temperature,
+            reject_threshold=self.outcome.reject_threshold,
+            chosen_on=f"{head.chosen_on}, then fine-tuned",
+        )
+
+    def measure(self, photos: Dataset) -> Metrics:
+        """How the fine-tuned model does on the scored photos."""
+        assert self.outcome is not None
+        train = np.array([photo.label for photo in photos.split("train")])
+        return evaluate.measure(
+            self.outcome.scored,
+            np.array([photo.label for photo in photos.split(photos.scored_split)]),
+            photos.labels,
+            split=photos.scored_split,
+            train_accuracy=float((self.outcome.train.argmax(axis=1) == train).mean()),
+        )
+
+    def clean(self) -> None:
+        """Remove what only a resumed training would need."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def resolve(fine_tune: str, **options: Any) -> TuningOptions | None:
+    """The options of a training, or None when none is wanted.
+
+    Args:
+        fine_tune: ``off``, ``last``, ``all`` or ``auto``.
+        options: fields of :class:`TuningOptions`; None takes the default.
+
+    Raises:
+        UsageError: a value is not offered.
+    """
+    if fine_tune == "off":
+        return None
+    blocks = fine_tune if fine_tune != "auto" else "all" if has_gpu() else "last"
+    return TuningOptions(blocks, **{name: value for name, value in options.items() if value is not None})
+
+
+def tune(
+    photos: Dataset,
+    prepared: Prepared,
+    features: Mapping[str, Floats],
+    head: Head,
+    options: TuningOptions,
+    *,
+    resume: bool,
+    progress: Progress,
+) -> Tuned:
+    """Train the backbone on from a solved head, and say whether that helped.
+
+    Args:
+        photos: all readable.
+        prepared: the backbone.
+        features: SHA-256 -> float32 (features,), of all photos.
+        head: solved on the train photos.
+        options: how.
+        resume: go on where an earlier training of the very same was stopped; else it begins anew.
+        progress: hears of each step.
+
+    Raises:
+        UsageError: no room for what must be kept, or the same training is under way elsewhere.
+        ConversionError: the training failed.
+        WriteError: the disk is full.
+    """
+    train, scored = photos.split("train"), photos.split(photos.scored_split)
+    val = photos.split("val") if photos.scored_split == "test" else ()
+    labels = np.array([photo.label for photo in train])
+    rows = np.stack([features[photo.sha256] for photo in train])
+    held = np.empty(0, np.int64) if val else _held_out([photo.sha256 for photo in train], labels, options)
+    judges = len(val) or len(held)
+    described: dict[str, Any] = {"options": asdict(options), "judged_on": "val" if val else "held-out train"}
+    digest = work.identity(
+        options,
+        photos=photos.fingerprint,
+        backbone=prepared.key,
+        strength=head.strength,
+        class_weights=head.class_weights,
+    )
+    folder = work.folder(digest)
+    if judges < _FEWEST_JUDGES:
+        why = f"not tried: {judges} photos would judge it, and with fewer than {_FEWEST_JUDGES} no gain shows"
+        return Tuned({**described, "adopted": False, "why": why}, None, None, folder)
+    if not resume and folder.exists():
+        progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
+    versions = 1 if half.folder is None else tables.affordable_views(len(train), half.shape, options, folder)
+    shared: dict[str, Any] = {"prepared": prepared, "half": half, "options": options, "progress": progress}
+    tables.write(folder / work.TRAIN, train, versions=versions, name="train photos, once", **shared)
+    tables.write(folder / work.SCORED, (*val, *scored), versions=None, name="other photos, once", **shared)
+    if val:
+        # Solved on train, its strength chosen on val: that favours the head a little, not the tuned model.
+        rival, shown = head, np.stack([features[photo.sha256] for photo in val])
+    else:
+        known = np.setdiff1d(np.arange(len(train)), held)
+        rival = heads.fit(
+            rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
+        )
+        shown = rows[held]
+    task = Task(
+        classifier=prepared.classifier(len(photos.labels)),
+        folder=folder,
+        identity=digest,
+        cut=half.cut,
+        labels=labels,
+        held=held,
+        val=np.array([photo.label for photo in val], np.int64),
+        balanced=head.class_weights == "balanced",
+        judged_kernel=rival.kernel * rival.temperature,
+        judged_bias=rival.bias * rival.temperature,
+        head_logits=shown @ rival.kernel + rival.bias,
+        kernel=head.kernel * head.temperature,
+        bias=head.bias * head.temperature,
+        options=options,
+    )
+    outcome: Outcome = isolated.call(
+        "edgetl.training.tuning.child:train", task, doing="fine-tuning", progress=progress
+    )
+    described |= {
+        "cut": half.cut,
+        "versions": versions,
+        "layers": outcome.layers,
+        "parameters": outcome.parameters,
+        "backend": outcome.backend,
+        "epochs": outcome.history,
+        "best_epoch": outcome.best_epoch,
+        **asdict(outcome.decision),
+    }
+    model = (folder / work.MODEL).read_bytes() if outcome.decision.adopted else None
+    return Tuned(described, outcome, model, folder)
+
+
+def _held_out(hashes: list[str], labels: Labels, options: TuningOptions) -> Labels:
+    """Places of the photos that judge: a share of each class, by what is in the photos, copies together."""
+    held: list[np.int64] = []
+    for label in np.unique(labels):
+        contents = sorted({hashes[place] for place in np.flatnonzero(labels == label)})
+        # At least two different photos of a class stay to learn from.
+        count = min(round(len(contents) * options.held_share), len(contents) - 2)
+        order = np.random.default_rng((options.seed, int(label))).permutation(len(contents))
+        chosen = {contents[place] for place in order[: max(0, count)]}
+        held += [place for place in np.flatnonzero(labels == label) if hashes[place] in chosen]
+    return np.sort(np.array(held, np.int64))
