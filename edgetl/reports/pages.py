@@ -110,9 +110,11 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         ("Training took", f"{description['seconds']:.1f} s"),
         ("Dataset fingerprint", data["fingerprint"]),
     ]
+    tuned = sections.learning(description.get("fine_tuning"))
     return [
         sections.accuracy(labels, matrix, split=split),
         sections.confusion(labels, matrix, split=split),
+        *([] if tuned is None else [tuned]),
         sections.facts("How it was trained", rows),
     ]
 

@@ -10,6 +10,7 @@ from edgetl.reports.comparison import comparison
 from edgetl.reports.confusion import confusion, confusion_svg
 from edgetl.reports.distributions import distributions
 from edgetl.reports.facts import facts
+from edgetl.reports.learning import learning
 from edgetl.reports.many import many
 from edgetl.reports.operators import operators
 from edgetl.reports.over_time import over_time
@@ -28,6 +29,7 @@ __all__ = [
     "confusion_svg",
     "distributions",
     "facts",
+    "learning",
     "many",
     "operators",
     "over_time",

@@ -1,6 +1,6 @@
 """What a fine-tuning does in a process of its own, since it needs Keras and a back end."""
 
-import importlib
+import hashlib
 import io
 import tempfile
 import zipfile
@@ -13,7 +13,7 @@ from edgetl import files
 from edgetl.progress import Progress
 from edgetl.training.head import softmax
 from edgetl.training.logistic import Floats, Labels
-from edgetl.training.tuning import loop, network, work
+from edgetl.training.tuning import backend, loop, network, work
 from edgetl.training.tuning.batches import Batches, Table
 from edgetl.training.tuning.calibrate import temperature
 from edgetl.training.tuning.checkpoint import Checkpoints
@@ -33,7 +33,7 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         ConversionError: the loss blew up.
     """
     keras.utils.set_random_seed(task.options.seed)
-    _be_deterministic()
+    backend.be_deterministic()
     model = keras.models.load_model(task.classifier, compile=False)  # our own file
     upper = network.upper(model, task.cut)
     start = [np.array(keras.ops.convert_to_numpy(variable)) for variable in upper.model.trainable_variables]
@@ -103,7 +103,8 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         parameters=sum(value.size for value in start),
         temperature=honest,
         reject_threshold=threshold,
-        backend=_backend(),
+        weights_sha256=hashlib.sha256(b"".join(value.tobytes() for value in found.weights)).hexdigest(),
+        backend=backend.described(),
         **told,
     )
 
@@ -135,17 +136,3 @@ def _packed(model: keras.Model, template: Path) -> bytes:
         for member in old.infolist():
             new.writestr(member, weights if member.filename == _WEIGHTS else old.read(member))
     return result.getvalue()
-
-
-def _be_deterministic() -> None:
-    """Ask the back end for the same bits each time."""
-    if keras.backend.backend() == "tensorflow":
-        importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
-    elif keras.backend.backend() == "torch":
-        # Some kernels have no deterministic form on a GPU: better a last bit than no training.
-        importlib.import_module("torch").use_deterministic_algorithms(True, warn_only=True)
-
-
-def _backend() -> str:
-    device = keras.distribution.list_devices()
-    return f"{keras.backend.backend()}, Keras {keras.__version__}, {device[0] if device else 'cpu'}"

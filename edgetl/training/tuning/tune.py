@@ -132,7 +132,8 @@ def tune(
         return Tuned({**described, "adopted": False, "why": why}, None, None, folder)
     if not resume and folder.exists():
         progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")
-        shutil.rmtree(folder)
+        with work.alone(folder):
+            shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
     versions = 1 if half.folder is None else tables.affordable_views(len(train), half.shape, options, folder)
@@ -173,6 +174,7 @@ def tune(
         "layers": outcome.layers,
         "parameters": outcome.parameters,
         "backend": outcome.backend,
+        "weights_sha256": outcome.weights_sha256,
         "epochs": outcome.history,
         "best_epoch": outcome.best_epoch,
         **asdict(outcome.decision),

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,6 +23,8 @@ from edgetl.training.tuning.options import TuningOptions
 
 _LAYOUT = 1
 """Raise it when the same options would give other weights: what was begun before is then left alone."""
+_PATIENCE_S = 15.0
+"""A child whose parent was killed notices at its next step."""
 TRAIN, SCORED = "train.npy", "scored.npy"
 MODEL = "tuned.keras"
 
@@ -79,6 +82,8 @@ class Outcome:
     """float32 (scored photos, classes), probabilities of the final model; empty unless adopted."""
     train: Floats
     """float32 (train photos, classes), the same of the train photos."""
+    weights_sha256: str
+    """Of the weights the judged training ended with, adopted or not."""
     backend: str
     """Keras' back end, its version and the device."""
 
@@ -104,12 +109,21 @@ def alone(place: Path) -> Iterator[None]:
     """
     descriptor = os.open(place, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                "the same fine-tuning is under way in another process: wait for it, or change --seed"
-            ) from None
+        until = time.monotonic() + _PATIENCE_S
+        while not _locked(descriptor):
+            if time.monotonic() > until:
+                raise UsageError(
+                    "the same fine-tuning is under way in another process: wait for it, or change --seed"
+                )
+            time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
