@@ -2,8 +2,8 @@
 
 A small one (solar cells at 96 pixels, last blocks) is trained once undisturbed, then again and again from
 nothing: SIGKILL at a random moment of the time the first one took, of the whole process group or, every
-other time, of the parent alone; then ``--resume`` to the end. Compared are the SHA-256 of the trained weights, of the curves
-and of ``model.keras``.
+other time, of the parent alone; then ``--resume`` to the end. Compared are the SHA-256 of the trained
+weights, of the curves and of ``model.keras``.
 
     python benchmarks/peers/kill_finetune.py [--kills 20] [--photos 200] [--epochs 6] [--seed 0]
 

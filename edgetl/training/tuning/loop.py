@@ -48,7 +48,7 @@ class Trained:
     weights: Weights
     """Averaged, of the best epoch; in the order of the model's trained variables."""
     best_epoch: int
-    """From 0; -1 when no epoch was better than the start."""
+    """From 0."""
     history: tuple[dict[str, float | None], ...]
     """An entry an epoch: ``epoch``, ``rate``, ``loss``; of held-out photos ``val_loss``, ``val_accuracy``."""
 
@@ -91,8 +91,6 @@ def fit(
         history, best_epoch = position["history"], position["best_epoch"]
         best_loss = np.inf if position["best_loss"] is None else position["best_loss"]
         epoch, step, total = position["epoch"], position["step"], position["total"]
-    elif held_out is not None:
-        best_loss = _judge(trainer.logits(held_out.rows), held_out.truth)[0]
     epochs = options.epochs if stop_after is None else stop_after
 
     def save() -> None:

@@ -70,7 +70,7 @@ class Outcome:
     history: tuple[dict[str, float | None], ...]
     """An entry an epoch of the training that was judged; see ``loop.Trained``."""
     best_epoch: int
-    """From 1; 0 when none was better than the head."""
+    """From 1."""
     layers: int
     """Trained ones."""
     parameters: int
