@@ -70,14 +70,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     wanted = parser.parse_args()
     chance = np.random.default_rng(wanted.seed)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     same = 0
     with tempfile.TemporaryDirectory() as folder:
         data, out = Path(folder) / "solar.csv", Path(folder) / "run"
         data.write_text(photos_csv(wanted.photos))
-        subprocess.run(command(data, out, wanted.epochs), check=True, **quiet)  # fills the cache
+        subprocess.run(command(data, out, wanted.epochs), check=True, capture_output=True)  # fills the cache
         start = time.monotonic()
-        subprocess.run(command(data, out, wanted.epochs), check=True, **quiet)
+        subprocess.run(command(data, out, wanted.epochs), check=True, capture_output=True)
         took = time.monotonic() - start
         undisturbed = found(out)
         adopted = json.loads((out / "run.json").read_text("utf-8"))["fine_tuning"]["adopted"]
@@ -85,14 +84,19 @@ def main() -> None:
         for number in range(wanted.kills):
             place = Path(folder) / f"killed-{number}"
             moment = chance.uniform(0.1, 1.0) * took
-            process = subprocess.Popen(command(data, place, wanted.epochs), start_new_session=True, **quiet)
+            process = subprocess.Popen(
+                command(data, place, wanted.epochs),
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             time.sleep(moment)
             alone = number % 2 == 1
             if process.poll() is None:
                 (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
             process.wait()
             left = sorted(path.parent.name for path in (cache.folder() / "tuning").glob("*/*/*.checkpoint"))
-            subprocess.run(command(data, place, wanted.epochs, "--resume"), check=True, **quiet)
+            subprocess.run(command(data, place, wanted.epochs, "--resume"), check=True, capture_output=True)
             equal = found(place) == undisturbed
             same += equal
             print(

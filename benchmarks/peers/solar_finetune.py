@@ -102,6 +102,7 @@ def main() -> None:
                 )
                 for variant in exported.bundle.manifest.variants:
                     score = variant.score
+                    assert score is not None  # every variant that was made is scored
                     drops.append(score.drop.value)
                     print(
                         f"    {variant.name}: {100 * score.accuracy.value:.2f} %, "
