@@ -42,7 +42,7 @@ from edgetl.training import backbones
 @click.option("--epochs", type=int, help="Of fine-tuning, at most. [default: 12]")
 @click.option(
     "--augment",
-    type=click.Choice(["none", "light", "turns", "strong"]),
+    type=click.Choice(["none", "light", "flips", "turns", "strong"]),
     help="How fine-tuning varies photos; turns: for pictures without an up. [default: light]",
 )
 @click.option("--resume", is_flag=True, help="Go on with a fine-tuning that was stopped.")

@@ -38,7 +38,7 @@ class TrainConfig:
     epochs: int | None = None
     """Of fine-tuning, at most; None takes 12."""
     augment: str = "light"
-    """How photos are varied in fine-tuning: ``none``, ``light``, ``turns`` or ``strong``."""
+    """How photos are varied in fine-tuning: ``none``, ``light``, ``flips``, ``turns`` or ``strong``."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
 

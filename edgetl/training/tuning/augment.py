@@ -26,8 +26,9 @@ def view(pixels: Pixels, number: int, *, augment: str, seed: tuple[int, ...]) ->
 
     Args:
         pixels: uint8 (h, w, 3).
-        number: 0 is the photo as it is. Under ``light`` 1 is the mirrored one, under ``turns`` 1 to 7 are its
-            other quarter turns and reflections (of square photos); other numbers are drawn by ``seed``.
+        number: 0 is the photo as it is. Under ``light`` 1 is the mirrored one, under ``flips`` 1 to 3 are the
+            photo on its head and both mirrored, under ``turns`` 1 to 7 its other quarter turns and
+            reflections (of square photos); under ``strong`` they are drawn by ``seed``.
         augment: one of ``options.AUGMENTS``.
         seed: whatever shall decide what is drawn, all of 0 or more.
 
@@ -38,6 +39,8 @@ def view(pixels: Pixels, number: int, *, augment: str, seed: tuple[int, ...]) ->
         return pixels
     if augment == "light":
         return np.ascontiguousarray(pixels[:, ::-1]) if number % 2 else pixels
+    if augment == "flips":
+        return turned(pixels, 2 * (number % 4))
     if augment == "turns":
         return turned(pixels, number % 8)
     return strong(pixels, np.random.default_rng((*seed, number)))

@@ -73,8 +73,7 @@ class Batches:
         targets, weights = self._table.targets[chosen], self._table.weights[chosen]
         if self._options.mixes:
             random = self._random(_MIX, epoch, step)
-            cut = self._options.augment == "strong" and random.random() < 0.5
-            mix = mixing.cutmix if cut else mixing.mixup
+            mix = mixing.cutmix if random.random() < 0.5 else mixing.mixup
             # Weights belong to classes, so a mixed photo has its share of both.
             rows, weighted = mix(rows, targets * weights[:, np.newaxis], self._options.mixing, random)
             weights = weighted.sum(axis=1)

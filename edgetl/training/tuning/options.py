@@ -6,9 +6,9 @@ from edgetl.errors import UsageError
 
 BLOCKS = ("off", "last", "all", "auto")
 """Which part of the backbone is trained; ``auto`` is ``last``, and ``all`` where there is a GPU."""
-AUGMENTS = ("none", "light", "turns", "strong")
-"""``light``: mirrored. ``turns``: mirrored and turned by quarters, for pictures without an up. ``strong``:
-mirrored, cropped, turned a little, recoloured and partly erased."""
+AUGMENTS = ("none", "light", "flips", "turns", "strong")
+"""``light``: mirrored. ``flips``: mirrored both ways. ``turns``: and turned by quarters, for pictures without
+an up. ``strong``: mirrored, cropped, turned a little, recoloured and partly erased."""
 MOST_EPOCHS = 1000
 
 
@@ -37,7 +37,7 @@ class TuningOptions:
     label_smoothing: float = 0.05
     """Share of each target that all classes get alike (Szegedy et al., CVPR 2016)."""
     mixing: float = 0.2
-    """Alpha of mixup and cutmix under ``strong``, and of mixup under ``turns``; 0 mixes nothing."""
+    """Alpha of mixup and cutmix, under ``strong``; 0 mixes nothing."""
     averaged_epochs: float = 1.0
     """How far back the moving average of the weights reaches; the average is what is judged and kept."""
     patience: int = 4
@@ -58,9 +58,9 @@ class TuningOptions:
     @property
     def mixes(self) -> bool:
         """Whether pictures of a batch are mixed."""
-        return self.mixing > 0 and self.augment in ("turns", "strong")
+        return self.mixing > 0 and self.augment == "strong"
 
 
 def views(augment: str) -> int:
     """How many versions of a train photo ``last`` computes once and draws from, the plain one among them."""
-    return {"none": 1, "light": 2, "turns": 8, "strong": 8}[augment]
+    return {"none": 1, "light": 2, "flips": 4, "turns": 8, "strong": 8}[augment]
