@@ -4,21 +4,24 @@ TensorFlow prints from C++, the TFLite converter leaks, and a converter that cra
 export down: so everything that imports TensorFlow or Keras runs here, its output kept in a log.
 """
 
+import contextlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
-from edgetl import debug
+from edgetl import debug, relayed
 from edgetl.errors import ConversionError, EdgetlError
+from edgetl.progress import Progress
 
 _running: set["subprocess.Popen[bytes]"] = set()
 _stopped: "weakref.WeakSet[subprocess.Popen[bytes]]" = weakref.WeakSet()
@@ -32,6 +35,7 @@ def call(
     *arguments: Any,
     doing: str,
     environment: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Any:
     """Call a function in a fresh Python process and return what it returns.
 
@@ -40,6 +44,8 @@ def call(
         arguments: picklable positional arguments.
         doing: what is under way, for the message if the process dies: ``converting to tflite``.
         environment: variables of the process beside our own, such as ``KERAS_BACKEND``.
+        progress: hears what the function tells; it is then called with one more argument, ``progress``, and
+            its process ends when this one is gone.
 
     Raises:
         EdgetlError: whatever of ours the function raised.
@@ -52,15 +58,19 @@ def call(
     with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
         request, answer, log = (Path(folder) / part for part in ("request", "answer", "log"))
         request.write_bytes(pickle.dumps((name, arguments)))
-        with log.open("wb") as output:
+        with log.open("wb") as output, _heard(progress) as pipe:
+            descriptors = [end.fileno() for end in pipe]
             process = subprocess.Popen(
-                command("edgetl.isolated:serve", str(request), str(answer)),
+                command("edgetl.isolated:serve", str(request), str(answer), *map(str, descriptors)),
+                pass_fds=descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=None if shown else output,
                 stderr=None if shown else output,
                 env={**_QUIET, **os.environ, **_STEADY, **(environment or {})},
             )
             _running.add(process)
+            for end in pipe:
+                end.close()  # the child has its own: when that closes, there is no more to hear
             try:
                 code = process.wait()
             except BaseException:
@@ -81,6 +91,27 @@ def call(
         raise ConversionError(
             f"{doing} failed: {last_words(code, log.read_bytes())}; add --debug to see everything it printed"
         )
+
+
+@contextlib.contextmanager
+def _heard(progress: Progress | None) -> Iterator[list[BinaryIO]]:
+    """The end of a pipe that a child writes its progress to, if anybody listens."""
+    if progress is None:
+        yield []
+        return
+    reading, writing = os.pipe()
+
+    def listen() -> None:
+        with os.fdopen(reading, "rb") as lines:
+            relayed.repeat(lines, progress)
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    try:
+        with os.fdopen(writing, "wb") as end:
+            yield [end]
+    finally:
+        listening.join()
 
 
 def stop_all() -> None:
@@ -120,12 +151,13 @@ def serve() -> NoReturn:
     os._exit(0)
 
 
-def _answer(request: str, answer: str) -> None:
+def _answer(request: str, answer: str, pipe: str | None = None) -> None:
     name, arguments = pickle.loads(Path(request).read_bytes())  # noqa: S301 - our own parent wrote it
     module, _, function = name.partition(":")
     try:
         target = getattr(__import__(module, fromlist=[function]), function)
-        outcome = ("returned", target(*arguments))
+        told = {} if pipe is None else {"progress": relayed.Relay(int(pipe))}
+        outcome = ("returned", target(*arguments, **told))
     except EdgetlError as error:
         outcome = ("raised", error)
     except KeyboardInterrupt:

@@ -151,6 +151,7 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         ("Dataset fingerprint", data["fingerprint"]),
     ]
     chosen = description.get("choice")
+    tuned = sections.learning(description.get("fine_tuning"))
     return [
         sections.accuracy(labels, matrix, split=split),
         *([sections.figures(metrics)] if known else []),
@@ -158,6 +159,7 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         *([sections.trust(metrics), sections.strangers(metrics)] if known else []),
         *([curves] if curves else []),
         *([sections.front(chosen)] if chosen else []),
+        *([] if tuned is None else [tuned]),
         sections.facts("How it was trained", rows),
     ]
 

@@ -12,6 +12,7 @@ from edgetl.reports.distributions import distributions
 from edgetl.reports.facts import facts
 from edgetl.reports.figures import figures
 from edgetl.reports.front import front
+from edgetl.reports.learning import learning
 from edgetl.reports.many import many
 from edgetl.reports.operators import operators
 from edgetl.reports.over_time import over_time
@@ -35,6 +36,7 @@ __all__ = [
     "facts",
     "figures",
     "front",
+    "learning",
     "many",
     "operators",
     "over_time",

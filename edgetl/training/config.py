@@ -27,6 +27,8 @@ class TrainConfig:
     """Height and width of the input, pixels; None takes the backbone's own."""
     width: float = 1.0
     """Width multiplier of the backbone."""
+    crop: float | None = None
+    """Share of a photo's largest centred square that is kept, up to 1; None takes the backbone's own."""
     weights: str | None = None
     """A weights file; None takes the installed package, or Keras' own weights."""
     class_weights: str = "auto"
@@ -46,6 +48,12 @@ class TrainConfig:
     or takes 5 % where ``unknown`` is given."""
     folds: str = "auto"
     """Folds of a cross-validation over all photos: ``auto``, ``none`` or 2 to 20."""
+    fine_tune: str = "off"
+    """Which part of the backbone is trained on after the head: ``off``, ``last``, ``all`` or ``auto``."""
+    epochs: int | None = None
+    """Of fine-tuning, at most; None takes 12."""
+    augment: str = "light"
+    """How photos are varied in fine-tuning: ``none``, ``light``, ``flips``, ``turns`` or ``strong``."""
     seed: int = 0
     """For the folds of the cross-validation; the split of the photos depends on their content alone."""
     max_latency_s: float | None = None

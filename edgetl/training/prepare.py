@@ -32,6 +32,8 @@ class BackboneChoice:
     width: float
     """Width multiplier, 1.0 for the published network."""
     weights: WeightsSource
+    crop: float | None = None
+    """Share of a photo's largest centred square that is kept; None takes the backbone's own."""
 
     @property
     def row(self) -> backbones.Backbone:
@@ -41,7 +43,8 @@ class BackboneChoice:
     @property
     def contract(self) -> Contract:
         """What it expects of a picture."""
-        return self.row.contract(self.size)
+        contract = self.row.contract(self.size)
+        return contract if self.crop is None else replace(contract, crop_fraction=self.crop)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def classifier_name(classes: int, hidden: int = 0) -> str:
     return f"classifier-{classes}-{hidden}.keras" if hidden else f"classifier-{classes}.keras"
 
 
-def choose(name: str, *, size: int | None, width: float, weights_file: Path | None) -> BackboneChoice:
+def choose(
+    name: str, *, size: int | None, width: float, weights_file: Path | None, crop: float | None = None
+) -> BackboneChoice:
     """Check the user's wishes against the table and find the weights.
 
     Raises:
@@ -96,7 +101,9 @@ def choose(name: str, *, size: int | None, width: float, weights_file: Path | No
     if width not in row.widths:
         widths = ", ".join(f"{offered:g}" for offered in row.widths)
         raise UsageError(f"width {width:g} is not offered for {name}: choose {widths}")
-    return BackboneChoice(name, chosen_size, width, weights.find(row, width, weights_file, chosen_size))
+    if crop is not None and not 0 < crop <= 1:
+        raise UsageError(f"crop {crop:g} is not offered: choose above 0 and at most 1")
+    return BackboneChoice(name, chosen_size, width, weights.find(row, width, weights_file, chosen_size), crop)
 
 
 def choose_engine(wanted: str = "auto") -> str:

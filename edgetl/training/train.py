@@ -28,6 +28,7 @@ from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.logistic import Floats, Labels
 from edgetl.training.scoring import assessing, sheets
+from edgetl.training.tuning import tune
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -39,10 +40,11 @@ def train(
     out: str | Path,
     config: str | Path | None = None,
     force: bool = False,
+    resume: bool = False,
     progress: Progress = SILENT,
     **options: Any,
 ) -> run.Run:
-    """Train a classifier on photos: the backbone's features once, the head solved on them.
+    """Train a classifier on photos: features once, the head solved on them, fine-tuned if asked.
 
     Args:
         data: a folder ``<class>/*``, a folder ``{train,val,test}/<class>/*``, or a CSV of
@@ -50,6 +52,7 @@ def train(
         out: the run folder to write.
         config: a ``run.toml`` whose options hold where none is given here.
         force: replace the run that stands at ``out``.
+        resume: go on with a fine-tuning that was stopped; one that was not begun begins.
         progress: hears of each step.
         options: any field of :class:`~edgetl.training.config.TrainConfig` but ``data``.
 
@@ -75,6 +78,7 @@ def train(
     else:
         choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
     engine = prepare.choose_engine(wanted.features)
+    tuning = tune.resolve(wanted.fine_tune, epochs=wanted.epochs, augment=wanted.augment, seed=wanted.seed)
     with progress.step("read the photos"):
         photos = datasets.read(wanted.data)
     if start is not None and wanted.keep_head:
@@ -92,7 +96,7 @@ def train(
         for path, reason in unreadable.items():
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
-        unknown = assessing.rows_of_strangers(strangers, prepared, progress)
+        strangers, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("solve the head"):
             kept = start is not None and wanted.keep_head
             head = start.head(photos.labels) if start and kept else _solve(photos, table, wanted, progress)
@@ -103,6 +107,21 @@ def train(
         contract = choice.contract.with_labels(photos.labels)
         template = prepare.build_classifier(prepared, len(photos.labels), head.hidden, progress)
         model = keras_file.with_head(template, head)
+        tuned = None
+        if tuning is not None:
+            tuned = tune.tune(
+                *(photos, prepared, table, head, tuning),
+                strangers=strangers,
+                resume=resume,
+                progress=progress,
+            )
+            progress.note(tuned.summary)
+            if tuned.model is not None:
+                model, head = tuned.model, tuned.head(head)
+                metrics = assessing.assess_network(
+                    photos, tuned.probabilities(photos), head, wanted, tuned.of_strangers(photos), progress
+                )
+                head = replace(head, reject_threshold=metrics.rejection.threshold)
         files.write_bytes(folder / run.MODEL, model)
         files.write_text(folder / "run.toml", wanted.to_toml())
         files.write_text(folder / "labels.txt", "\n".join(photos.labels) + "\n")
@@ -122,6 +141,7 @@ def train(
             "model_sha256": hashlib.sha256(model).hexdigest(),
             "seed": wanted.seed,
             **({} if found is None else {"choice": found.to_dict()}),
+            **({} if tuned is None else {"fine_tuning": tuned.description}),
             "seconds": round(time.perf_counter() - started, 3),
         }
         files.write_json(folder / run.DESCRIPTION, description)
@@ -129,6 +149,8 @@ def train(
         page = pages.run_page(place.resolve().name, asdict(metrics), description, sheet)
         files.write_text(folder / "report.html", page)
         files.write_text(folder / "confusion.svg", confusion.confusion_svg(photos.labels, metrics.confusion))
+    if tuned is not None:
+        tuned.clean()
     return run.Run.open(place)
 
 
@@ -144,6 +166,8 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
     except TypeError as error:
         raise UsageError(f"train has no such option: {error}") from None
     heads.check(wanted.class_weights, wanted.label_smoothing, wanted.hidden)
+    if wanted.hidden and wanted.fine_tune != "off":
+        raise UsageError("fine-tuning starts from a linear head: choose --hidden or --fine-tune, not both")
     if wanted.suspects not in ("keep", "downweight"):
         raise UsageError(f"suspects {wanted.suspects!r} is not offered: choose keep or downweight")
     return wanted
@@ -155,6 +179,7 @@ def _choose(wanted: TrainConfig) -> prepare.BackboneChoice:
         size=wanted.size,
         width=wanted.width,
         weights_file=Path(wanted.weights) if wanted.weights else None,
+        crop=wanted.crop,
     )
 
 

@@ -36,6 +36,11 @@ def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple
     if rate is not None and not 0 < rate < 1:
         raise UsageError(f"a false-accept rate of {rate:g} is not offered: choose one between 0 and 1, as 5%")
     if wanted.unknown is None:
+        if rate is not None and wanted.fine_tune != "off":
+            raise UsageError(
+                "a false-accept rate of a fine-tuned network needs pictures to measure it on: add --unknown "
+                "FOLDER, with pictures of none of the classes"
+            )
         if rate is not None and len(photos.labels) < unseen.FEWEST_CLASSES:
             raise UsageError(
                 "a false-accept rate needs pictures to measure it on, and of two classes none can be spared: "
@@ -55,22 +60,24 @@ def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple
     return kept
 
 
-def rows_of_strangers(pictures: tuple[Photo, ...], prepared: Prepared, progress: Progress) -> Floats | None:
-    """Features of the unknown pictures, float32 (n, features); None when there are none.
+def rows_of_strangers(
+    pictures: tuple[Photo, ...], prepared: Prepared, progress: Progress
+) -> tuple[tuple[Photo, ...], Floats | None]:
+    """Those of the unknown pictures that can be read, and their features, float32 (n, features), or None.
 
     Raises:
         DatasetError: none of them can be read.
     """
     if not pictures:
-        return None
+        return (), None
     table, unreadable = features.extract(pictures, prepared, progress)
     for path, reason in unreadable.items():
         progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
     # Copies are one picture: they would make the rate look surer than it is.
-    hashes = dict.fromkeys(photo.sha256 for photo in pictures if photo.path not in unreadable)
-    if not hashes:
+    different = {photo.sha256: photo for photo in pictures if photo.path not in unreadable}
+    if not different:
         raise DatasetError(f"none of the {len(pictures)} unknown pictures can be read")
-    return np.stack([table[name] for name in hashes])
+    return tuple(different.values()), table.rows(list(different))
 
 
 def assess(
@@ -94,7 +101,7 @@ def assess(
     train, labels = rows["train"]
     strange: Unknown | None = None
     if unknown is not None:
-        strange = unseen.of_folder(unknown, head, str(wanted.unknown))
+        strange = unseen.of_folder(head.probabilities(unknown), str(wanted.unknown))
     elif len(photos.labels) >= unseen.FEWEST_CLASSES:
         strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
     rate = wanted.false_accept
@@ -102,12 +109,49 @@ def assess(
         rate = rejection.USUAL_RATE
     found = scores.measure(
         photos,
-        rows[photos.scored_split][0],
+        head.probabilities(rows[photos.scored_split][0]),
         head,
         train_accuracy=float((head.probabilities(train).argmax(axis=1) == labels).mean()),
         rate=rate,
         unknown=strange,
         cross_validated=_cross_validated(photos, rows, wanted, progress),
+        seed=wanted.seed,
+    )
+    if weak := rejection.weakness(found.rejection):
+        progress.warn(weak)
+    return found
+
+
+def assess_network(
+    photos: Dataset,
+    probabilities: Mapping[str, Floats],
+    head: Head,
+    wanted: TrainConfig,
+    unknown: Floats | None,
+    progress: Progress,
+) -> Metrics:
+    """Score a network that was trained as a whole: it has no features that could be cross-validated.
+
+    Args:
+        photos: that can be read.
+        probabilities: float32 (n, classes), of the scored split and of train, in the dataset's order.
+        head: with the network's temperature and threshold.
+        wanted: the options.
+        unknown: float32 (n, classes), of pictures of none of the classes.
+        progress: hears of what is weak.
+    """
+    strange = None if unknown is None else unseen.of_folder(unknown, str(wanted.unknown))
+    labels = np.array([photo.label for photo in photos.split("train")])
+    found = scores.measure(
+        photos,
+        probabilities[photos.scored_split],
+        head,
+        train_accuracy=float((probabilities["train"].argmax(axis=1) == labels).mean()),
+        rate=rejection.USUAL_RATE
+        if unknown is not None and wanted.false_accept is None
+        else wanted.false_accept,
+        unknown=strange,
+        cross_validated=None,
         seed=wanted.seed,
     )
     if weak := rejection.weakness(found.rejection):

@@ -35,7 +35,7 @@ class Metrics(Answers):
 
 def measure(
     photos: Dataset,
-    rows: Floats,
+    probabilities: Floats,
     head: Head,
     *,
     train_accuracy: float,
@@ -44,12 +44,12 @@ def measure(
     cross_validated: CrossValidated | None,
     seed: int,
 ) -> Metrics:
-    """Score a head.
+    """Score answers.
 
     Args:
         photos: the dataset.
-        rows: float32 (n, features), of the photos of its scored split.
-        head: solved on train.
+        probabilities: float32 (n, classes), of the photos of its scored split.
+        head: that gave them, or whose temperature and threshold those of the network are that did.
         train_accuracy: share of right answers on train.
         rate: the false-accept rate that was asked for.
         unknown: pictures of none of the classes.
@@ -58,7 +58,6 @@ def measure(
     """
     scored = photos.split(photos.scored_split)
     truth = np.array([photo.label for photo in scored])
-    probabilities = head.probabilities(rows)
     scores = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     answers = metrics.of(probabilities, truth, photos.labels, seed=seed)

@@ -16,9 +16,9 @@ _MOST_PHOTOS = 5000
 """Train photos that the heads without a class are solved on; their scores need no more."""
 
 
-def of_folder(features: Floats, head: Head, folder: str | Path) -> Unknown:
-    """Pictures that the user says are of no class: float32 (n, features)."""
-    scores = head.probabilities(features).max(axis=1)
+def of_folder(probabilities: Floats, folder: str | Path) -> Unknown:
+    """Pictures that the user says are of no class: their answers, float32 (n, classes)."""
+    scores = probabilities.max(axis=1)
     return Unknown(scores, np.arange(len(scores)), f"{len(scores)} pictures of {folder}")
 
 

@@ -1,0 +1,138 @@
+"""What a fine-tuning does in a process of its own, since it needs Keras and a back end."""
+
+import hashlib
+import io
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from edgetl import files
+from edgetl.progress import Progress
+from edgetl.training.head import softmax
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.tuning import backend, loop, network, work
+from edgetl.training.tuning.batches import Batches, Table
+from edgetl.training.tuning.calibrate import temperature
+from edgetl.training.tuning.checkpoint import Checkpoints
+from edgetl.training.tuning.decide import decide
+from edgetl.training.tuning.loop import HeldOut
+from edgetl.training.tuning.work import Outcome, Task
+
+_KEPT = 0.95
+"""Share of right answers that the reject threshold keeps."""
+_WEIGHTS = "model.weights.h5"
+
+
+def train(task: Task, *, progress: Progress) -> Outcome:
+    """Train, judge, and where that helped train once more with the photos that judged.
+
+    Raises:
+        ConversionError: the loss blew up.
+    """
+    keras.utils.set_random_seed(task.options.seed)
+    backend.be_deterministic()
+    model = keras.models.load_model(task.classifier, compile=False)  # our own file
+    upper = network.upper(model, task.cut)
+    start = [np.array(keras.ops.convert_to_numpy(variable)) for variable in upper.model.trainable_variables]
+    head = [model.get_layer(network.HEAD).kernel, model.get_layer(network.HEAD).bias]
+    rows = np.load(task.folder / work.TRAIN, mmap_mode="r")
+    scored = np.load(task.folder / work.SCORED, mmap_mode="r")
+    targets = np.eye(len(task.bias), dtype=np.float32)[task.labels]
+    weights = _weights(task.labels, task.balanced)
+
+    def begin(kernel: Floats, bias: Floats) -> None:
+        for variable, value in zip(upper.model.trainable_variables, start, strict=True):
+            variable.assign(value)
+        for variable, value in zip(head, (kernel, bias), strict=True):
+            variable.assign(value)
+
+    def fit(chosen: Labels, held_out: HeldOut | None, stop_after: int | None, name: str) -> loop.Trained:
+        table = Table(rows, chosen, targets[chosen], weights[chosen])
+        batches = Batches(table, task.options)
+        epochs = task.options.epochs if stop_after is None else stop_after
+        with progress.step(name, total=epochs * batches.steps * batches.size) as advance:
+            return loop.fit(
+                upper,
+                batches,
+                task.options,
+                Checkpoints(task.folder / name, f"{task.identity} {name}"),
+                held_out=held_out,
+                stop_after=stop_after,
+                heard=advance,
+            )
+
+    with work.alone(task.folder):
+        everything = np.arange(len(task.labels))
+        if len(task.val):
+            judges = HeldOut(scored[: len(task.val)], task.val)
+            chosen = everything
+        else:
+            judges = HeldOut(np.asarray(rows[task.held, 0]), task.labels[task.held])
+            chosen = np.setdiff1d(everything, task.held)
+        begin(task.judged_kernel, task.judged_bias)
+        found = fit(chosen, judges, None, "fine-tune")
+        _assign(upper.model, found.weights)
+        judged = loop.logits(upper.model, judges.rows)
+        honest = temperature(judged, judges.truth)
+        decision = decide(task.head_logits, judged / honest, judges.truth, seed=task.options.seed)
+        answers = softmax(judged / honest)
+        right = answers.argmax(axis=1) == judges.truth
+        threshold = float(np.quantile(answers.max(axis=1)[right], 1 - _KEPT)) if right.any() else 0.0
+        told: dict[str, Floats] = dict.fromkeys(
+            ("scored", "train"), np.empty((0, len(task.bias)), np.float32)
+        )
+        if decision.adopted:
+            if not len(task.val):
+                begin(task.kernel, task.bias)
+                whole = fit(everything, None, found.best_epoch + 1, "fine-tune with all train photos")
+                _assign(upper.model, whole.weights)
+            with progress.step("score the fine-tuned model"):
+                told["scored"] = softmax(loop.logits(upper.model, scored[len(task.val) :]) / honest)
+                told["train"] = softmax(loop.logits(upper.model, rows[:, 0]) / honest)
+            for variable in head:
+                variable.assign(keras.ops.convert_to_numpy(variable) / honest)
+            files.write_bytes(task.folder / work.MODEL, _packed(model, task.classifier))
+    return Outcome(
+        decision=decision,
+        history=found.history,
+        best_epoch=found.best_epoch + 1,
+        layers=len(upper.layers),
+        parameters=sum(value.size for value in start),
+        temperature=honest,
+        reject_threshold=threshold,
+        weights_sha256=hashlib.sha256(b"".join(value.tobytes() for value in found.weights)).hexdigest(),
+        backend=backend.described(),
+        **told,
+    )
+
+
+def _assign(model: keras.Model, values: loop.Weights) -> None:
+    for variable, value in zip(model.trainable_variables, values, strict=True):
+        variable.assign(value)
+
+
+def _weights(labels: Labels, balanced: bool) -> Floats:
+    """How much each photo counts, 1 on average."""
+    if not balanced:
+        return np.ones(len(labels), np.float32)
+    counts = np.bincount(labels)
+    return np.asarray(len(labels) / (np.count_nonzero(counts) * counts[labels]), np.float32)
+
+
+def _packed(model: keras.Model, template: Path) -> bytes:
+    """The bytes of a ``.keras`` file: the template's, with the model's weights.
+
+    Keras' own ``save`` writes the time into the file, and equal models would be other files.
+    """
+    result = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
+        place = Path(scratch) / _WEIGHTS
+        model.save_weights(place)
+        weights = place.read_bytes()
+    with zipfile.ZipFile(template) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as new:
+        for member in old.infolist():
+            new.writestr(member, weights if member.filename == _WEIGHTS else old.read(member))
+    return result.getvalue()

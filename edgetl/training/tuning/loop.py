@@ -1,0 +1,239 @@
+"""The training loop: Keras' own ``train_on_batch``, a schedule, an average of the weights, checkpoints.
+
+It knows no back end of Keras. Everything it depends on is in its arguments and its checkpoint, so that a
+training that was killed goes on to the very weights it would have had.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edgetl.errors import ConversionError
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.tuning import schedule
+from edgetl.training.tuning.batches import Batches
+from edgetl.training.tuning.calibrate import log_loss, temperature
+from edgetl.training.tuning.checkpoint import Checkpoints
+from edgetl.training.tuning.network import Upper
+from edgetl.training.tuning.optimizer import LayeredAdamW
+from edgetl.training.tuning.options import TuningOptions
+
+_SAVE_EVERY_S = 30.0
+_JUDGED = 32
+"""Photos a batch while held-out ones are judged."""
+
+Weights = list[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Photos that judge an epoch."""
+
+    rows: NDArray[Any]
+    """(n, height, width, channels), as the upper half reads them."""
+    truth: Labels
+    """int64 (n,)."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a training ended."""
+
+    weights: Weights
+    """Averaged, of the best epoch; in the order of the model's trained variables."""
+    best_epoch: int
+    """From 0."""
+    history: tuple[dict[str, float | None], ...]
+    """An entry an epoch: ``epoch``, ``rate``, ``loss``; of held-out photos ``val_loss``, ``val_accuracy``."""
+
+
+def fit(
+    upper: Upper,
+    batches: Batches,
+    options: TuningOptions,
+    checkpoints: Checkpoints,
+    *,
+    held_out: HeldOut | None,
+    stop_after: int | None = None,
+    heard: Callable[[int], None],
+    jit: bool = False,
+) -> Trained:
+    """Train from where the checkpoint is, or from the weights the model has.
+
+    Args:
+        upper: what is trained.
+        batches: of the train photos.
+        options: how.
+        checkpoints: of this training.
+        held_out: judges each epoch, and ends the training when nothing is gained; None trains through.
+        stop_after: epochs to do of those the schedule is laid out for; None does all.
+        heard: told the number of photos after every step.
+        jit: compile with XLA.
+
+    Raises:
+        ConversionError: the loss is no number any more.
+    """
+    trainer = _Trainer(upper, options, batches, jit)
+    history: list[dict[str, float | None]] = []
+    best, best_loss, best_epoch = trainer.weights(), np.inf, -1
+    epoch = step = 0
+    total = 0.0
+    saved = checkpoints.load()
+    if saved is not None:
+        best = trainer.restore(saved.arrays)
+        position = saved.position
+        history, best_epoch = position["history"], position["best_epoch"]
+        best_loss = np.inf if position["best_loss"] is None else position["best_loss"]
+        epoch, step, total = position["epoch"], position["step"], position["total"]
+    epochs = options.epochs if stop_after is None else stop_after
+
+    def save() -> None:
+        position = {
+            "history": history,
+            "best_epoch": best_epoch,
+            "epoch": epoch,
+            "step": step,
+            "total": total,
+        }
+        position["best_loss"] = best_loss if np.isfinite(best_loss) else None
+        checkpoints.save(position, trainer.state(best))
+
+    while epoch < epochs and not (held_out and epoch - 1 - best_epoch >= options.patience):
+        kept_at = time.monotonic()
+        for batch in batches.of_epoch(epoch, step):
+            total += trainer.step(batch.rows, batch.targets, batch.weights, epoch, step)
+            step += 1
+            heard(len(batch.rows))
+            if time.monotonic() - kept_at > _SAVE_EVERY_S:
+                save()
+                kept_at = time.monotonic()
+        loss = total / batches.steps
+        if not np.isfinite(loss):
+            raise ConversionError(
+                f"fine-tuning blew up in epoch {epoch + 1}: its loss is {loss}; the head alone is kept "
+                "with --fine-tune off"
+            )
+        entry: dict[str, float | None] = {
+            "epoch": epoch + 1,
+            "rate": trainer.rate(epoch, batches.steps - 1),
+            "loss": loss,
+            "val_loss": None,
+            "val_accuracy": None,
+        }
+        if held_out is not None:
+            with trainer.averaged():
+                val_loss, val_accuracy = _judge(trainer.logits(held_out.rows), held_out.truth)
+                if val_loss < best_loss:
+                    best, best_loss, best_epoch = trainer.weights(), val_loss, epoch
+            entry |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
+        history.append(entry)
+        epoch, step, total = epoch + 1, 0, 0.0
+        save()
+    if held_out is None and epoch:
+        with trainer.averaged():
+            best, best_epoch = trainer.weights(), epoch - 1
+    return Trained(best, best_epoch, tuple(history))
+
+
+def logits(model: keras.Model, rows: NDArray[Any]) -> Floats:
+    """What the upper half answers, float32 (n, classes), to rows of any number type."""
+    found = []
+    for start in range(0, len(rows), _JUDGED):
+        part = np.asarray(rows[start : start + _JUDGED])
+        part = part if part.dtype == np.uint8 else part.astype(np.float32)
+        # Always of one size: another one would be compiled anew.
+        full = np.concatenate([part, np.zeros((_JUDGED - len(part), *part.shape[1:]), part.dtype)])
+        answers = keras.ops.convert_to_numpy(model.predict_on_batch(full))
+        found.append(np.asarray(answers[: len(part)], np.float32))
+    return np.concatenate(found)
+
+
+def _judge(answers: Floats, truth: Labels) -> tuple[float, float]:
+    """Loss at the best temperature, since overconfidence is mended afterwards; and accuracy."""
+    loss = log_loss(answers / temperature(answers, truth), truth)
+    return loss, float((answers.argmax(axis=1) == truth).mean())
+
+
+class _Trainer:
+    """A compiled model, and all that changes while it learns."""
+
+    def __init__(self, upper: Upper, options: TuningOptions, batches: Batches, jit: bool) -> None:
+        self._model, self._options, self._steps = upper.model, options, batches.steps
+        self._shares = schedule.shares(len(upper.layers), options.bottom_share)
+        depth_of = {
+            variable.path: depth
+            for depth, layer in enumerate(upper.layers)
+            for variable in layer.trainable_variables
+        }
+        self._trained = list(self._model.trainable_variables)
+        self._optimizer = LayeredAdamW(
+            [depth_of[variable.path] for variable in self._trained],
+            learning_rate=options.peak_rate,
+            weight_decay=options.weight_decay,
+            use_ema=True,
+            ema_momentum=1 - 1 / max(2.0, options.averaged_epochs * batches.steps),
+        )
+        self._optimizer.exclude_from_weight_decay(var_names=["bias"])
+        self._model.compile(
+            self._optimizer,
+            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
+            jit_compile=jit,
+        )
+        self._optimizer.build(self._trained)
+        self._epoch = -1
+
+    def rate(self, epoch: int, step: int) -> float:
+        """The head's learning rate."""
+        options = self._options
+        return schedule.rate(
+            epoch * self._steps + step,
+            options.epochs * self._steps,
+            peak=options.peak_rate,
+            warm_up_share=options.warm_up_share,
+        )
+
+    def step(self, rows: Floats, targets: Floats, weights: Floats, epoch: int, step: int) -> float:
+        """One step; returns its loss."""
+        if epoch != self._epoch:
+            shares = schedule.freed(self._shares, epoch, self._options.unfreeze_epochs)
+            self._optimizer.layer_shares.assign(np.asarray(shares, np.float32))
+            self._epoch = epoch
+        self._optimizer.learning_rate.assign(self.rate(epoch, step))
+        return float(self._model.train_on_batch(rows, targets, sample_weight=weights))
+
+    def logits(self, rows: NDArray[Any]) -> Floats:
+        """float32 (n, classes)."""
+        return logits(self._model, rows)
+
+    def weights(self) -> Weights:
+        """Copies of the trained values."""
+        return [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._trained]
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model has its averaged weights inside the block."""
+        raw = self.weights()
+        self._optimizer.finalize_variable_values(self._trained)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._trained, raw, strict=True):
+                variable.assign(value)
+
+    def state(self, best: Weights) -> Weights:
+        """Everything that :meth:`restore` needs."""
+        slots = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._optimizer.variables]
+        return [*self.weights(), *slots, *best]
+
+    def restore(self, arrays: Sequence[NDArray[Any]]) -> Weights:
+        """Take a saved state; returns the best weights in it."""
+        variables = [*self._trained, *self._optimizer.variables]
+        for variable, value in zip(variables, arrays, strict=False):
+            variable.assign(value)
+        return list(arrays[len(variables) :])

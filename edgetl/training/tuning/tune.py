@@ -1,0 +1,200 @@
+"""Fine-tuning, from the side that asks for it: what is needed is laid out, a child process trains."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgetl import isolated
+from edgetl.progress import Progress
+from edgetl.training import head as heads
+from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.features import FeatureTable
+from edgetl.training.head import Head
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.prepare import Prepared, has_gpu
+from edgetl.training.tuning import tables, work
+from edgetl.training.tuning.options import TuningOptions
+from edgetl.training.tuning.work import Outcome, Task
+
+_FEWEST_JUDGES = 8
+"""Held-out photos under which no gain could be told from noise, whatever it was."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a fine-tuning came to."""
+
+    description: dict[str, Any]
+    """For ``run.json``: what was tried, the curves, whether it was adopted and why."""
+    outcome: Outcome | None
+    """None when there was nothing to try it with."""
+    model: bytes | None
+    """The ``.keras`` file, when it was adopted."""
+    folder: Path
+    """Where it worked; :meth:`clean` removes it once the run is written."""
+
+    @property
+    def summary(self) -> str:
+        """What came of it, in a line."""
+        return f"fine-tuning {'adopted' if self.model else 'not adopted'}, {self.description['why']}"
+
+    def head(self, head: Head) -> Head:
+        """The head with the fine-tuned model's temperature and threshold; its values are in the model."""
+        assert self.outcome is not None
+        return replace(
+            head,
+            temperature=self.outcome.temperature,
+            reject_threshold=self.outcome.reject_threshold,
+            chosen_on=f"{head.chosen_on}, then fine-tuned",
+        )
+
+    def probabilities(self, photos: Dataset) -> dict[str, Floats]:
+        """Answers of the tuned network, float32 (n, classes), to the scored split and to train."""
+        assert self.outcome is not None
+        scored = photos.scored_split
+        return {scored: self.outcome.scored[: len(photos.split(scored))], "train": self.outcome.train}
+
+    def of_strangers(self, photos: Dataset) -> Floats | None:
+        """Its answers to the pictures of no class, float32 (n, classes); None when there were none."""
+        assert self.outcome is not None
+        found = self.outcome.scored[len(photos.split(photos.scored_split)) :]
+        return found if len(found) else None
+
+    def clean(self) -> None:
+        """Remove what only a resumed training would need."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def resolve(fine_tune: str, **options: Any) -> TuningOptions | None:
+    """The options of a training, or None when none is wanted.
+
+    Args:
+        fine_tune: ``off``, ``last``, ``all`` or ``auto``.
+        options: fields of :class:`TuningOptions`; None takes the default.
+
+    Raises:
+        UsageError: a value is not offered.
+    """
+    if fine_tune == "off":
+        return None
+    blocks = fine_tune if fine_tune != "auto" else "all" if has_gpu() else "last"
+    return TuningOptions(blocks, **{name: value for name, value in options.items() if value is not None})
+
+
+def tune(
+    photos: Dataset,
+    prepared: Prepared,
+    features: FeatureTable,
+    head: Head,
+    options: TuningOptions,
+    *,
+    strangers: Sequence[Photo],
+    resume: bool,
+    progress: Progress,
+) -> Tuned:
+    """Train the backbone on from a solved head, and say whether that helped.
+
+    Args:
+        photos: all readable.
+        prepared: the backbone.
+        features: of all photos.
+        head: solved on the train photos.
+        options: how.
+        strangers: pictures of no class, to be answered too.
+        resume: go on where an earlier training of the very same was stopped; else it begins anew.
+        progress: hears of each step.
+
+    Raises:
+        UsageError: no room for what must be kept, or the same training is under way elsewhere.
+        ConversionError: the training failed.
+        WriteError: the disk is full.
+    """
+    train, scored = photos.split("train"), photos.split(photos.scored_split)
+    val = photos.split("val") if photos.scored_split == "test" else ()
+    labels = np.array([photo.label for photo in train])
+    rows = features.rows([photo.sha256 for photo in train])
+    held = np.empty(0, np.int64) if val else _held_out([photo.sha256 for photo in train], labels, options)
+    judges = len(val) or len(held)
+    described: dict[str, Any] = {"options": asdict(options), "judged_on": "val" if val else "held-out train"}
+    digest = work.identity(
+        options,
+        photos=photos.fingerprint,
+        strangers=sorted(photo.sha256 for photo in strangers),
+        backbone=prepared.key,
+        strength=head.strength,
+        class_weights=head.class_weights,
+    )
+    folder = work.folder(digest)
+    if judges < _FEWEST_JUDGES:
+        why = f"not tried: {judges} photos would judge it, and with fewer than {_FEWEST_JUDGES} no gain shows"
+        return Tuned({**described, "adopted": False, "why": why}, None, None, folder)
+    if not resume and folder.exists():
+        progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")
+        with work.alone(folder):
+            shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
+    versions = 1 if half.folder is None else tables.affordable_views(len(train), half.shape, options, folder)
+    shared: dict[str, Any] = {"prepared": prepared, "half": half, "options": options, "progress": progress}
+    tables.write(folder / work.TRAIN, train, versions=versions, name="train photos, once", **shared)
+    tables.write(
+        folder / work.SCORED, (*val, *scored, *strangers), versions=None, name="other photos, once", **shared
+    )
+    if val:
+        # Solved on train, its strength chosen on val: that favours the head a little, not the tuned model.
+        rival, shown = head, features.rows([photo.sha256 for photo in val])
+    else:
+        known = np.setdiff1d(np.arange(len(train)), held)
+        rival = heads.fit(
+            rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
+        )
+        shown = rows[held]
+    task = Task(
+        classifier=prepared.classifier(len(photos.labels)),
+        folder=folder,
+        identity=digest,
+        cut=half.cut,
+        labels=labels,
+        held=held,
+        val=np.array([photo.label for photo in val], np.int64),
+        balanced=head.class_weights == "balanced",
+        judged_kernel=rival.kernel * rival.temperature,
+        judged_bias=rival.bias * rival.temperature,
+        head_logits=shown @ rival.kernel + rival.bias,
+        kernel=head.kernel * head.temperature,
+        bias=head.bias * head.temperature,
+        options=options,
+    )
+    outcome: Outcome = isolated.call(
+        "edgetl.training.tuning.child:train", task, doing="fine-tuning", progress=progress
+    )
+    described |= {
+        "cut": half.cut,
+        "versions": versions,
+        "layers": outcome.layers,
+        "parameters": outcome.parameters,
+        "backend": outcome.backend,
+        "weights_sha256": outcome.weights_sha256,
+        "epochs": outcome.history,
+        "best_epoch": outcome.best_epoch,
+        **asdict(outcome.decision),
+    }
+    model = (folder / work.MODEL).read_bytes() if outcome.decision.adopted else None
+    return Tuned(described, outcome, model, folder)
+
+
+def _held_out(hashes: list[str], labels: Labels, options: TuningOptions) -> Labels:
+    """Places of the photos that judge: a share of each class, by what is in the photos, copies together."""
+    held: list[np.int64] = []
+    for label in np.unique(labels):
+        contents = sorted({hashes[place] for place in np.flatnonzero(labels == label)})
+        # At least two different photos of a class stay to learn from.
+        count = min(round(len(contents) * options.held_share), len(contents) - 2)
+        order = np.random.default_rng((options.seed, int(label))).permutation(len(contents))
+        chosen = {contents[place] for place in order[: max(0, count)]}
+        held += [place for place in np.flatnonzero(labels == label) if hashes[place] in chosen]
+    return np.sort(np.array(held, np.int64))

@@ -1,0 +1,130 @@
+"""The folder that a fine-tuning works in, and what parent and child tell each other.
+
+It lies in the cache under a digest of whatever decides the result, so that ``--resume`` finds it and another
+training does not.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgetl import cache, extras
+from edgetl.errors import UsageError
+from edgetl.training.logistic import Floats, Labels
+from edgetl.training.tuning.decide import Decision
+from edgetl.training.tuning.options import TuningOptions
+
+_LAYOUT = 1
+"""Raise it when the same options would give other weights: what was begun before is then left alone."""
+_PATIENCE_S = 15.0
+"""A child whose parent was killed notices at its next step."""
+TRAIN, SCORED = "train.npy", "scored.npy"
+MODEL = "tuned.keras"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the child process is given."""
+
+    classifier: Path
+    """``.keras`` file of the backbone under an empty head."""
+    folder: Path
+    """To work in; holds ``TRAIN`` and ``SCORED``."""
+    identity: str
+    """The digest that names the folder."""
+    cut: str
+    """Layer whose output the tables hold; see ``network.cut_of``."""
+    labels: Labels
+    """int64 (train photos,), in the order of ``TRAIN``."""
+    held: Labels
+    """int64: places in ``TRAIN`` of the photos that judge, when there is no val split."""
+    val: Labels
+    """int64: the labels of the val photos, which are the first of ``SCORED``; empty without a val split."""
+    balanced: bool
+    """Whether each class has the same say."""
+    judged_kernel: Floats
+    """float32 (features, classes): a head that no judging photo was used for, temperature inside."""
+    judged_bias: Floats
+    """float32 (classes,)."""
+    head_logits: Floats
+    """float32 (judging photos, classes): what that head says of them."""
+    kernel: Floats
+    """float32 (features, classes): the head of all train photos, without its temperature."""
+    bias: Floats
+    """float32 (classes,)."""
+    options: TuningOptions
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the child process answers."""
+
+    decision: Decision
+    history: tuple[dict[str, float | None], ...]
+    """An entry an epoch of the training that was judged; see ``loop.Trained``."""
+    best_epoch: int
+    """From 1."""
+    layers: int
+    """Trained ones."""
+    parameters: int
+    """Trained numbers."""
+    temperature: float
+    """Chosen on the judging photos; inside the head of ``MODEL``."""
+    reject_threshold: float
+    scored: Floats
+    """float32 (scored photos and pictures of no class, classes), probabilities of the final model; empty
+    unless adopted."""
+    train: Floats
+    """float32 (train photos, classes), the same of the train photos."""
+    weights_sha256: str
+    """Of the weights the judged training ended with, adopted or not."""
+    backend: str
+    """Keras' back end, its version and the device."""
+
+
+def identity(options: TuningOptions, **others: Any) -> str:
+    """A digest of whatever decides the result: options, photos, backbone, head and libraries."""
+    libraries = {name: extras.version(name) for name in ("keras", "tensorflow", "tensorflow-cpu", "numpy")}
+    known = {"layout": _LAYOUT, "options": asdict(options), "libraries": libraries, **others}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def folder(digest: str) -> Path:
+    """Where a fine-tuning works."""
+    return cache.folder() / "tuning" / digest[:24]
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Hold the folder for this process; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        UsageError: another process works there.
+    """
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        until = time.monotonic() + _PATIENCE_S
+        while not _locked(descriptor):
+            if time.monotonic() > until:
+                raise UsageError(
+                    "the same fine-tuning is under way in another process: wait for it, or change --seed"
+                )
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
