@@ -42,7 +42,7 @@ class Run:
     description: dict[str, Any]
     """``run.json``: backbone, weights and their licence, head, dataset fingerprint, reject threshold."""
     metrics: dict[str, Any]
-    """``metrics.json``; see ``evaluate.Metrics``."""
+    """``metrics.json``; see ``scoring.scores.Metrics``."""
     dataset: Dataset
 
     @property

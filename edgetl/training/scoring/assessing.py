@@ -104,15 +104,12 @@ def assess(
         strange = unseen.of_folder(head.probabilities(unknown), str(wanted.unknown))
     elif len(photos.labels) >= unseen.FEWEST_CLASSES:
         strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
-    rate = wanted.false_accept
-    if rate is None and unknown is not None:
-        rate = rejection.USUAL_RATE
     found = scores.measure(
         photos,
         head.probabilities(rows[photos.scored_split][0]),
         head,
         train_accuracy=float((head.probabilities(train).argmax(axis=1) == labels).mean()),
-        rate=rate,
+        rate=_rate(wanted, unknown),
         unknown=strange,
         cross_validated=_cross_validated(photos, rows, wanted, progress),
         seed=wanted.seed,
@@ -147,9 +144,7 @@ def assess_network(
         probabilities[photos.scored_split],
         head,
         train_accuracy=float((probabilities["train"].argmax(axis=1) == labels).mean()),
-        rate=rejection.USUAL_RATE
-        if unknown is not None and wanted.false_accept is None
-        else wanted.false_accept,
+        rate=_rate(wanted, unknown),
         unknown=strange,
         cross_validated=None,
         seed=wanted.seed,
@@ -157,6 +152,12 @@ def assess_network(
     if weak := rejection.weakness(found.rejection):
         progress.warn(weak)
     return found
+
+
+def _rate(wanted: TrainConfig, unknown: Floats | None) -> float | None:
+    if wanted.false_accept is None and unknown is not None:
+        return rejection.USUAL_RATE
+    return wanted.false_accept
 
 
 def _cross_validated(
