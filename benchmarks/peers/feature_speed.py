@@ -4,7 +4,7 @@
 
 Each round measures, in an order that turns from round to round: decoding alone; the engine alone, fed pixels
 that are ready in memory, an engine of one thread a core; the engine alone as one with all cores; and
-extraction as a whole, from files into an empty cache, from the moment on that a tenth is done, so that the
+extraction as a whole, from files into an empty cache, from the moment on that a third is done, so that the
 loading of the engines is left out. The ratio is extraction over the faster of the two engines of the same
 round, by the clock, and by the CPU time of a picture, which other programs disturb less. Beside it is what
 is possible: a core that decodes infers nothing, so that leaves 1 / (1 + decoding / engine) of it.
@@ -68,13 +68,13 @@ class Clock:
 
 
 class Timed(Progress):
-    """Times a step from the tenth part of it on."""
+    """Times a step from the third part of it on: by then every core has loaded its engine."""
 
     @contextmanager
     def step(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """As :meth:`Progress.step`."""
         assert total is not None
-        first, done = total // 10, 0
+        first, done = total // 3, 0
         clock: Clock | None = None
 
         def advance(count: int) -> None:

@@ -115,9 +115,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         solar = Path(folder) / "solar.csv"
         solar.write_text(solar_csv(), encoding="utf-8")
-        for place in sys.argv[1:] or [solar, HYMENOPTERA]:
+        for place in map(Path, sys.argv[1:] or (solar, HYMENOPTERA)):
             data = read(place)
-            print(f"\n{Path(place).stem}: {len(data.labels)} train photos, {len(data.held[1])} scored")
+            print(f"\n{place.stem}: {len(data.labels)} train photos, {len(data.held[1])} scored")
             columns = f"{'accuracy, CV':>14}{'gain, points':>18}{'log loss':>10}{'gain, %':>18}{'scored':>10}"
             print(f"{'views':<20}{columns}")
             plain: tuple[NDArray[np.bool_], NDArray[np.float64]] | None = None
@@ -131,7 +131,7 @@ def main() -> None:
                     strengths=[float(np.median(strengths))],
                 )
                 scored = (solved.probabilities(data.held[0]).argmax(axis=1) == data.held[1]).mean()
-                points = gain(100.0 * right, 100.0 * plain[0])
+                points = gain(100 * right.astype(np.float64), 100 * plain[0].astype(np.float64))
                 relative = gain(100 * loss / plain[1].mean(), 100 * plain[1] / plain[1].mean())
                 print(
                     f"{name:<20}{100 * right.mean():>12.2f} %{points:>18}{loss.mean():>10.4f}{relative:>18}"

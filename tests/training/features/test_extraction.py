@@ -246,3 +246,15 @@ def test_views_of_a_picture_are_kept_apart_and_are_what_they_say(
     assert np.array_equal(mirrored[photos[0].sha256], expected[0])
     with pytest.raises(UsageError, match=r"view 99 is not known: choose 0 \(plain\), 1 \(mirrored\)"):
         features.extract(photos, prepared, SILENT, view=99)
+
+
+@pytest.mark.slow
+def test_2000_pictures_killed_three_times_in_flat_memory(
+    solar_run: Run, root: Path, hymenoptera: Path
+) -> None:
+    script = root / "benchmarks" / "peers" / "features_100k.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--count", "2000"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost 0, repeated 0, 0 of 200 differ" in done.stdout
