@@ -21,6 +21,7 @@ WORKSTATION = (
     "edgetl.converters",
     "edgetl.benchmarks.estimate",
     "edgetl.benchmarks.remote",
+    "edgetl.cli.check",
     "edgetl.cli.demo",
     "edgetl.cli.export",
 )

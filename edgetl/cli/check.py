@@ -102,12 +102,10 @@ def _end(report: "CheckReport") -> None:
         fixed = report.data if report.data.is_dir() else report.fixed
         output.next_command("edgetl", "check", fixed)
         return
-    if errors and report.fixable:
-        output.next_command("edgetl", "check", report.data, "--fix")
-    elif not errors:
-        output.next_command("edgetl", "train", report.data)
     if errors:
+        output.next_command("edgetl", "check", report.data, *(["--fix"] if report.fixable else []))
         raise GateError(f"{report.data} has {errors} error{'' if errors == 1 else 's'}, told above")
+    output.next_command("edgetl", "train", report.data)
 
 
 def _undo(data: Path, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """``edgetl check``: everything that is wrong with photos and labels, not only the first thing."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -33,9 +33,6 @@ from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import SPLITS, Photo
 from edgetl.training.logistic import Floats
 from edgetl.training.prepare import BackboneChoice
-
-Rows = Callable[[Sequence[Photo]], Floats]
-"""Features of photos, float32 (n, features)."""
 
 _CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
 """Finders that need no features; each has ``find(subject)``."""
@@ -95,10 +92,14 @@ def check(
     ]
     subject = Subject(found, tuple(faults), photos, split_here, contract, seen, {**lost, **damaged})
     findings = [finding for finder in _CHEAP for finding in finder.find(subject)]
-    rows = _features(subject, choice, engine, progress) if choice and subject.photos else None
+    table = _features(subject, choice, engine, progress) if choice and subject.photos else None
     groups = exact.find(subject.photos)
     findings += copies.find(subject, groups)
-    if rows is not None:
+    if table is not None:
+
+        def rows(chosen: Sequence[Photo]) -> Floats:
+            return np.stack([table[photo.sha256] for photo in chosen])
+
         with progress.step("compare the splits"):
             findings += shift.find(subject, rows, seed)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
@@ -124,9 +125,12 @@ def check(
     return report
 
 
-def _features(subject: Subject, choice: BackboneChoice, engine: str, progress: Progress) -> Rows:
+def _features(
+    subject: Subject, choice: BackboneChoice, engine: str, progress: Progress
+) -> Mapping[str, Floats]:
+    """SHA-256 -> float32 (features,)."""
     # A head of one class cannot be built; what it would be used for is refused by training anyway.
     classes = max(2, len(subject.labels))
     prepared = prepare.prepare(choice, engine=engine, classes=classes, progress=progress)
     table, _ = features.extract(subject.photos, prepared, progress)
-    return lambda photos: np.stack([table[photo.sha256] for photo in photos])
+    return table

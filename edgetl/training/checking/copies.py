@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from edgetl.training.checking.exact import Group
@@ -20,8 +21,14 @@ _WORDS = {"exact": "same bytes", "copy": "same picture", "similar": "similar"}
 
 def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
     """Everything there is to say of photos that show the same."""
-    same = [group for group in groups if group.kind != "similar"]
-    similar = [group for group in groups if group.kind == "similar"]
+    same = _same(groups)
+    # What is similar to a copy that goes needs no word of its own.
+    gone = set(to_remove(groups))
+    similar = [
+        replace(group, photos=left)
+        for group in groups
+        if group.kind == "similar" and len(left := tuple(p for p in group.photos if p not in gone)) > 1
+    ]
     contradictions = [group for group in same if _labels(group) > 1]
     leaks = [group for group in same if _crosses(group)]
     twice = [group for group in same if _labels(group) == 1 and not _crosses(group)]
@@ -88,10 +95,21 @@ def to_remove(groups: Sequence[Group]) -> Iterator[Photo]:
     scores can be compared with earlier ones and no interval widens, and what is lost is a train photo. Where
     labels contradict each other somebody has to look, and nothing is removed.
     """
-    for group in groups:
-        if group.kind != "similar" and _crosses(group) and _labels(group) == 1:
+    for group in _same(groups):
+        if _crosses(group) and _labels(group) == 1:
             last = max(_RANKS[photo.split] for photo in group.photos)
             yield from (photo for photo in group.photos if _RANKS[photo.split] < last)
+
+
+def _same(groups: Sequence[Group]) -> list[Group]:
+    """The groups of exact ones and of copies, less those that a larger one holds whole."""
+    largest: list[Group] = []
+    held: set[Photo] = set()
+    for group in sorted(groups, key=lambda group: -len(group.photos)):
+        if group.kind != "similar" and not held.issuperset(group.photos):
+            largest.append(group)
+            held.update(group.photos)
+    return largest
 
 
 def _labels(group: Group) -> int:

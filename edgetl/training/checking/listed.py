@@ -34,6 +34,8 @@ _TOLD_TOGETHER = {
 _CONVERTIBLE = frozenset(
     {".heic", ".heif", ".avif", ".jxl", ".jp2", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raw"}
 )
+_LARGE = 20_000_000
+"""Bytes of a file that is not opened to see whether it is a picture: it is a video or an archive."""
 _ENDINGS = 5
 
 
@@ -79,8 +81,10 @@ def _passed_over(subject: Subject) -> list[Finding]:
 
 def _is_picture(path: Path) -> bool:
     try:
+        if path.stat().st_size > _LARGE:
+            return False
         images.open_header(path)
-    except ImageError:
+    except (ImageError, OSError):
         return False
     return True
 
@@ -103,9 +107,8 @@ def _nested(subject: Subject) -> list[Finding]:
         return []
     inner: dict[tuple[str, str], list[PhotoNote]] = defaultdict(list)
     for photo in subject.dataset.photos:
-        parts = photo.path.relative_to(subject.dataset.root).parts
         label = subject.labels[photo.label]
-        below = parts[parts.index(label) + 1 : -1]
+        below = photo.path.relative_to(subject.dataset.root).parts[1 if subject.split_here else 2 : -1]
         if below:
             inner[label, below[0]].append(subject.note(photo, f"in {label}/{'/'.join(below)}"))
     if not inner:

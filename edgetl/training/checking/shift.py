@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl import extras
 from edgetl.manifest import Interval
 from edgetl.training.checking.findings import Finding, Severity
 from edgetl.training.checking.subject import Subject
@@ -60,9 +61,10 @@ def find(subject: Subject, rows: Callable[[Sequence[Photo]], Floats], seed: int 
             ]
         )
     )
-    found = separate(
-        rows([subject.photos[place] for place in chosen]), splits[chosen] != "train", labels[chosen], seed
-    )
+    features = rows([subject.photos[place] for place in chosen])
+    # Half a second of work, which two threads of BLAS on a busy machine made sixteen.
+    with extras.load("threadpoolctl", extra="train", purpose="checking photos").threadpool_limits(1):
+        found = separate(features, splits[chosen] != "train", labels[chosen], seed)
     if found is None or found.area.low <= 0.5 or found.area.value < _NOTABLE:
         return []
     worst = max(found.by_class, key=lambda label: found.by_class[label].value)

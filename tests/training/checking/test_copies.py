@@ -82,6 +82,21 @@ def test_photos_of_the_same_seconds_follow_each_other_too() -> None:
     assert "follow" not in one.title
 
 
+def test_a_group_inside_a_larger_one_is_told_once() -> None:
+    train, copy, test = photo("a"), photo("b"), photo("c", "test")
+    scene = photo("d", "test")
+    exact = Group((train, copy), "exact", 1.0)
+    wider = Group((train, copy, test), "copy", 0.98)
+    widest = Group((train, copy, test, scene), "similar", 0.9)
+    groups = [exact, wider, widest]
+    # Without the two that go, what is similar lies in test alone.
+    assert found(subject(train, copy, test, scene), *groups) == {
+        "leaks between splits": "error",
+        "bursts": "note",
+    }
+    assert sorted(each.path.stem for each in copies.to_remove(groups)) == ["a", "b"]
+
+
 def test_groups_are_numbered_the_most_alike_first() -> None:
     loose = Group((photo("a"), photo("b")), "copy", 0.91)
     close = Group((photo("c"), photo("d")), "copy", 0.99)
