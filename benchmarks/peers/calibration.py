@@ -224,7 +224,8 @@ def strangers(photos: Photos, unknown: Floats) -> None:
 
     def distance(of: Floats) -> NDArray[np.float64]:
         away = [of - rows[labels == label].mean(axis=0) for label in (0, 1)]
-        return -np.min([np.einsum("ij,jk,ik->i", one, precision, one, optimize=True) for one in away], axis=0)
+        squares = [np.einsum("ij,jk,ik->i", one, precision, one, optimize=True) for one in away]
+        return np.asarray(-np.min(squares, axis=0))
 
     # The other half of the unknown pictures is what a class of their own is judged by.
     half = len(unknown) // 2
