@@ -1,12 +1,12 @@
-"""Whether scores are honest and how well they tell unknown pictures: edgetl beside scikit-learn's calibrators.
+"""Whether scores are honest and tell unknown pictures: edgetl beside scikit-learn's calibrators.
 
     python benchmarks/peers/calibration.py [--backbones efficientnet_lite0,efficientnet_lite2] [--splits 20]
 
-Features are extracted once and cached (``EDGETL_CACHE``); all else is heads and takes some minutes. Printed are
+Features are extracted once and cached (``EDGETL_CACHE``); all else is heads, for some minutes. Printed are
 
 1. the calibration error (ECE, 15 bins of equal width) of edgetl's head on hymenoptera's 153 val photos and
-   the 656 test photos of the solar cells, before and after the temperature, beside what perfect scores show on
-   so many photos by chance (the floor);
+   the 656 test photos of the solar cells, before and after the temperature, beside what perfect scores show
+   on so many photos by chance (the floor);
 2. the same over many random divisions of all photos, where chance averages out, and with all answers pooled;
 3. the same logits under Platt's, isotonic and bias-corrected scaling, on plain and on skewed classes;
 4. ImageNet photos as unknown pictures: how the runtime's rule, the largest probability, tells them from known
@@ -95,12 +95,19 @@ def scored(photos: Photos) -> None:
         head = heads.fit(*photos.train, held_out=None, seed=seed)
         found = calibration.measure(head.probabilities(rows), truth, head.temperature)
         right = (head.probabilities(rows).argmax(axis=1) == truth).mean()
+        before, after, floor = found.before, found.after, found.floor
+        pairs = [
+            f"{name} {100 * first:.2f} -> {100 * second:.2f}"
+            for name, first, second in (
+                ("ECE", before.expected, after.expected),
+                ("equal mass", before.equal_mass, after.equal_mass),
+                ("debiased", before.debiased, after.debiased),
+            )
+        ]
         print(
             f"  1 {photos.name:12} seed {seed}: accuracy {100 * right:.1f} %, temperature "
-            f"{found.temperature:.2f}, ECE {100 * found.before.expected:.2f} -> {100 * found.after.expected:.2f}, equal mass "
-            f"{100 * found.before.equal_mass:.2f} -> {100 * found.after.equal_mass:.2f}, debiased "
-            f"{100 * found.before.debiased:.2f} -> {100 * found.after.debiased:.2f}; floor "
-            f"{100 * found.floor.mean:.2f}, 95 of 100 below {100 * found.floor.high:.2f}"
+            f"{found.temperature:.2f}, {', '.join(pairs)}; floor {100 * floor.mean:.2f}, 95 of 100 below "
+            f"{100 * floor.high:.2f}"
         )
 
 
@@ -217,7 +224,8 @@ def strangers(photos: Photos, unknown: Floats) -> None:
 
     def distance(of: Floats) -> NDArray[np.float64]:
         away = [of - rows[labels == label].mean(axis=0) for label in (0, 1)]
-        return -np.min([np.einsum("ij,jk,ik->i", one, precision, one, optimize=True) for one in away], axis=0)
+        squares = [np.einsum("ij,jk,ik->i", one, precision, one, optimize=True) for one in away]
+        return np.asarray(-np.min(squares, axis=0))
 
     # The other half of the unknown pictures is what a class of their own is judged by.
     half = len(unknown) // 2

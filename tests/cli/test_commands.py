@@ -60,6 +60,16 @@ def test_trains_exports_verifies_and_runs(solar_photos: Path, solar_run: Run, tm
     trained = edgetl("train", solar_photos, "--out", run)
     assert trained.returncode == 0, trained.stderr
     assert re.search(r"^accuracy \d\d\.\d % on 60 test photos \(95 % interval", trained.stdout, re.MULTILINE)
+    for name, said in (
+        ("macro-F1", r"\d\d\.\d % \("),
+        ("folds", r"accuracy .* 5 folds over all 140 photos"),
+        ("scores", r"calibration error .* are to be expected of perfect scores"),
+        ("unknown", r"below .* no unknown pictures to try"),
+    ):
+        assert re.search(rf"^{name} +{said}", trained.stdout, re.MULTILINE)
+    threshold = re.search(r"^unknown +(.*)$", trained.stdout, re.MULTILINE)
+    assert threshold is not None
+    assert threshold[1] in edgetl("info", run).stdout
     assert f"next: edgetl export {run}" in trained.stderr
     exported = edgetl(
         "export", run, "--formats", "tflite", "--precisions", "int8", "--calibration-images", 20

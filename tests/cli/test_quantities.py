@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetl.cli.quantities import BYTES, SECONDS
+from edgetl.cli.quantities import BYTES, SECONDS, SHARE
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,17 @@ def test_sizes_are_whole_bytes_inside(text: str, count: int) -> None:
     found = BYTES.convert(text, None, None)
     assert found == count
     assert isinstance(found, int)
+
+
+@pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0.5 %", 0.005), ("100%", 1.0)])
+def test_shares_are_parts_of_one_inside(text: str, share: float) -> None:
+    assert SHARE.convert(text, None, None) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["5", "0.05", "-5%", "5%%", "few"])
+def test_what_is_no_share_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a number with one of the units %, such as 5%"):
+        SHARE.convert(text, None, None)
 
 
 @pytest.mark.parametrize(

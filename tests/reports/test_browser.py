@@ -15,6 +15,7 @@ import choices
 import numpy as np
 import pytest
 import sampled
+import scored_runs
 import support
 from PIL import Image
 
@@ -221,6 +222,22 @@ def whole_check_page() -> str:
     return pages.check_page(report, {path: noise[n % 8] for n, path in enumerate(paths) if n % 9})
 
 
+def whole_run_page() -> str:
+    """A training of nine classes with unknown pictures and folds."""
+    made = scored_runs.metrics(9, 180, unknown=300, folds=3)
+    pictures = [
+        (np.asarray(support.scene(seed=seed)), "class 3, taken for class 5, 97.1 %") for seed in range(9)
+    ]
+    parts = [
+        sections.figures(made),
+        sections.trust(made),
+        sections.strangers(made),
+        sections.precision_recall(made),
+        sections.pictures("The hardest pictures", pictures),
+    ]
+    return page.render("cells", "Trained in a test", [part for part in parts if part])
+
+
 def browse(folder: Path, *arguments: str, width: int, dark: bool) -> subprocess.CompletedProcess[str]:
     assert BROWSER is not None
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -285,9 +302,11 @@ def test_no_marker_of_the_chart_covers_another_or_the_scale(tmp_path: Path, widt
     assert found["right"] > -1
 
 
-@pytest.mark.parametrize("make_page", [whole_bench_page, whole_compare_page, whole_check_page])
+@pytest.mark.parametrize(
+    "make_page", [whole_bench_page, whole_compare_page, whole_check_page, whole_run_page]
+)
 @pytest.mark.parametrize(("width", "dark"), [(NARROW, False), (NARROW, True), (700, False), (WIDE, False)])
-def test_the_pages_of_benchmarks_fit_every_screen(
+def test_the_pages_of_benchmarks_and_trainings_fit_every_screen(
     make_page: Callable[[], str], width: int, dark: bool, tmp_path: Path
 ) -> None:
     html = make_page()
