@@ -138,7 +138,12 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         ("Backbone", f"{backbone['name']}, {backbone['size']} pixels, width {backbone['width']:g}"),
         ("Weights", f"{weights['source']}; licence {weights['licence'] or 'unknown'}"),
         ("Features", f"computed once, in {description['features']['engine']}"),
-        ("Head", f"logistic regression, C = {head['strength']:g}, chosen on {head['chosen_on']}"),
+        (
+            "Head",
+            f"a hidden layer of {head['hidden']} units, which beat the linear head on {head['chosen_on']}"
+            if head.get("hidden")
+            else f"logistic regression, C = {head['strength']:g}, chosen on {head['chosen_on']}",
+        ),
         ("Class weights", head["class_weights"]),
         ("Temperature", f"{head['temperature']:.2f}"),
         (

@@ -126,6 +126,13 @@ def test_refuses_when_too_few_photos_can_be_read(solar_run: Run, tmp_path: Path)
             "feature engine 'tensorrt' is not known: choose auto, openvino",
         ),
         ({"weights": "nowhere.h5"}, WeightsError, "nowhere.h5"),
+        ({"suspects": "drop"}, UsageError, "suspects 'drop' is not offered: choose keep or downweight"),
+        (
+            {"hidden": 9999},
+            UsageError,
+            "a hidden layer of 9999 units is not offered: choose 0 (none) to 4096",
+        ),
+        ({"label_smoothing": 1}, UsageError, "label smoothing 1 is not offered: choose 0 to below 1"),
         ({"colour": "red"}, UsageError, "train has no such option"),
     ],
 )

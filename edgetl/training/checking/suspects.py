@@ -11,12 +11,12 @@ says of each photo how probably its label is wrong: a probability, not a rank am
 dataset gets few suspects.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgetl.training.heads.held_out import softmax
 from edgetl.training.logistic import BLOCK, Doubles, Floats, Labels
 
 LISTED = 0.25
@@ -84,19 +84,31 @@ def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, .
 def judge(features: Floats, labels: Labels, *, seed: int = 0) -> Doubts:
     """How probably each label is wrong; arguments as for :func:`find`."""
     left_out = answers(features, labels, seed=seed)
-    rows = np.arange(len(labels))
+    rows, classes = np.arange(len(labels)), left_out.shape[1]
     given = left_out[rows, labels]
-    likeliest = left_out.argmax(axis=1)
+    agrees = left_out.argmax(axis=1) == labels
     second, best = np.partition(left_out, -2, axis=1)[:, -2:].T
-    credible = _noise(best - second, likeliest == labels)
-    left_out[rows, labels] = -np.inf
-    suggested = left_out.argmax(axis=1)
-    margin, wrong = given - left_out[rows, suggested], np.zeros(len(labels))
-    for share, sharpness, credence in credible:
-        right = _sigmoid(sharpness * margin)
-        doubt = share * (1 - right)
-        wrong += credence * doubt / np.maximum(doubt + (1 - share) * right, 1e-300)
-    return Doubts(wrong, suggested, sum(share * credence for share, _, credence in credible))
+    others = left_out.copy()
+    others[rows, labels] = -np.inf
+    suggested = others.argmax(axis=1)
+
+    def among_all(sharpness: float) -> Doubles:
+        return softmax(sharpness * left_out)[rows, labels].astype(np.float64)
+
+    def of_two(sharpness: float, leads: Doubles) -> Doubles:
+        return np.asarray(0.5 + 0.5 * np.tanh(sharpness * leads / 2))
+
+    # Labels go wrong in two ways: any class is given instead, or the one that looks alike.
+    anything = _credible(among_all, classes - 1)
+    wrong = _wrong(anything, among_all, classes - 1)
+    share = sum(each * credence for each, _, credence in anything)
+    if classes > 2:  # of two classes these are one
+        lead = np.where(agrees, best - second, second - best)
+        alike = _credible(lambda sharpness: of_two(sharpness, lead), 1)
+        margin = given - others[rows, suggested]
+        wrong = (wrong + _wrong(alike, lambda sharpness: of_two(sharpness, margin), 1)) / 2
+        share = (share + sum(each * credence for each, _, credence in alike)) / 2
+    return Doubts(wrong, suggested, share)
 
 
 def answers(features: Floats, labels: Labels, *, seed: int = 0) -> Doubles:
@@ -170,23 +182,26 @@ def _distances(first: Floats, second: Floats) -> Doubles:
     return np.asarray(np.maximum(squares[0][:, None] + squares[1] - 2.0 * (first @ second.T), 0.0))
 
 
-def _noise(lead: Doubles, agrees: NDArray[np.bool_]) -> list[tuple[float, float, float]]:
-    """What explains the labels: shares of wrong ones, how sure a lead makes, and how credible both are.
+_Belief = Callable[[float], Doubles]
+"""From how sure the answers may be to the probability of each given label, float64 (n,)."""
+_Credible = list[tuple[float, float, float]]
+"""Shares of wrong labels, how sure the answers may be, and how credible both are; the last sums to 1."""
+
+
+def _credible(belief: _Belief, others: int) -> _Credible:
+    """What explains the labels, when a wrong one is any of so many others.
 
     Where all answers are equally sure, doubt and wrong labels explain the same data; so no best pair is
-    picked, all are kept with their likelihood, which sums to 1.
-
-    Args:
-        lead: float64 (n,), of the best answer over the second best.
-        agrees: bool (n,), whether the best answer is the given label.
+    picked, all are kept with their likelihood.
     """
     pairs = [(share, sharpness) for sharpness in _SHARPNESS for share in _FLIPPED]
-    likelihoods = np.empty(len(pairs))
-    for number, (share, sharpness) in enumerate(pairs):
-        right = _sigmoid(sharpness * lead)
-        likely = (1 - share) * right + share * (1 - right)
-        likelihoods[number] = np.log(np.maximum(np.where(agrees, likely, 1 - likely), 1e-300)).sum()
-    credence = np.exp(likelihoods - likelihoods.max())
+    likelihoods = []
+    for sharpness in _SHARPNESS:
+        right = belief(sharpness)
+        for share in _FLIPPED:
+            likely = (1 - share) * right + share / others * (1 - right)
+            likelihoods.append(np.log(np.maximum(likely, 1e-300)).sum())
+    credence = np.exp(np.array(likelihoods) - max(likelihoods))
     credence /= credence.sum()
     return [
         (float(share), float(sharpness), float(each))
@@ -195,5 +210,17 @@ def _noise(lead: Doubles, agrees: NDArray[np.bool_]) -> list[tuple[float, float,
     ]
 
 
-def _sigmoid(values: Doubles) -> Doubles:
-    return np.asarray(0.5 + 0.5 * np.tanh(values / 2))
+def _wrong(credible: _Credible, belief: _Belief, others: int) -> Doubles:
+    """The probability that each label is wrong, by Bayes' rule."""
+    return np.asarray(
+        sum(
+            credence
+            * share
+            / others
+            * (1 - right)
+            / np.maximum(share / others * (1 - right) + (1 - share) * right, 1e-300)
+            for share, right, credence in (
+                (share, belief(sharpness), credence) for share, sharpness, credence in credible
+            )
+        )
+    )

@@ -17,6 +17,8 @@ does not depend on how many photos there are."""
 _APART = 5_000
 """Photos held out of many, to judge by: the log loss of so many is known to about a hundredth."""
 _CLEARLY = 1.02
+_USUAL = 0.01
+"""Where the search begins: some hundred to thousand photos end near it."""
 _ROUGH, _EXACT = 1e-4, 1e-5
 """Where the solver stops while strengths are compared, and for the head itself."""
 
@@ -157,28 +159,41 @@ class Problem:
 def _best(
     problem: Problem, parts: Sequence[Part], strengths: Sequence[float]
 ) -> tuple[float, Doubles, list[Solution]]:
-    """The strength with the least held-out loss, the held-out logits with it, and its solutions."""
+    """The strength with the least held-out loss, the held-out logits with it, and its solutions.
+
+    The loss falls to one valley and rises again: from the usual place it goes up the strengths, and down
+    them only where the valley does not lie above.
+    """
     truth = np.concatenate([part.truth for part in parts])
     weights = np.concatenate([part.held_weights for part in parts])
-    losses: list[float] = []
-    best: tuple[float, Doubles, list[Solution]] | None = None
-    starts: list[Solution | None] = [None] * len(parts)
-    for strength in strengths:
-        solved = [
-            logistic.solve(part.rows, part.targets, problem.basis, strength, start=start, tolerance=_ROUGH)
-            for part, start in zip(parts, starts, strict=True)
-        ]
-        logits = np.concatenate(
-            [
-                solution.logits(part.held_rows, problem.basis)
-                for part, solution in zip(parts, solved, strict=True)
+    found: dict[float, tuple[float, Doubles, list[Solution]]] = {}
+
+    def walk(path: Sequence[float], starts: Sequence[Solution | None]) -> None:
+        for strength in path:
+            solved = [
+                logistic.solve(
+                    part.rows, part.targets, problem.basis, strength, start=start, tolerance=_ROUGH
+                )
+                for part, start in zip(parts, starts, strict=True)
             ]
-        )
-        losses.append(judging.log_loss(logits, truth, weights))
-        if best is None or losses[-1] == min(losses):
-            best = (strength, logits, solved)
-        elif losses[-1] > _CLEARLY * min(losses) or losses[-2] > min(losses):
-            break  # weaker regularisation only overfits more, and takes the solver longest
-        starts = list(solved)
-    assert best is not None, "no strength was given"
-    return best
+            logits = np.concatenate(
+                [
+                    solution.logits(part.held_rows, problem.basis)
+                    for part, solution in zip(parts, solved, strict=True)
+                ]
+            )
+            before = [loss for loss, _, _ in found.values()]
+            loss = judging.log_loss(logits, truth, weights)
+            found[strength] = (loss, logits, solved)
+            # One that is a little worse may be noise; a second one is not.
+            if before and (loss > _CLEARLY * min(before) or (loss > min(before) < before[-1])):
+                break
+            starts = solved
+
+    middle = int(np.searchsorted(strengths, min(_USUAL, strengths[-1])))
+    walk(strengths[middle:], [None] * len(parts))
+    best = min(found, key=lambda strength: found[strength][0])
+    if best == strengths[middle]:
+        walk(strengths[:middle][::-1], found[best][2])
+        best = min(found, key=lambda strength: found[strength][0])
+    return (best, *found[best][1:])
