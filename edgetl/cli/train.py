@@ -92,7 +92,7 @@ def command(
         output.result(f"run     {run.path}")
         output.result(f"report  {run.path / 'report.html'}")
         if "fine_tuning" not in run.description:
-            output.note("more accuracy, in minutes: the same with --fine-tune last and another --out")
+            output.note("minutes more: --fine-tune last, adopted only where held-out photos gain by it")
     output.next_command("edgetl", "export", run.path)
 
 
