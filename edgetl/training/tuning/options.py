@@ -26,9 +26,9 @@ class TuningOptions:
     """Decides the order of the photos, their augmentation and their mixing."""
     batch_size: int = 32
     """Photos a step."""
-    peak_rate: float = 5e-4
-    """Learning rate of the head once warm; AdamW."""
-    bottom_share: float = 0.1
+    peak_rate: float = 2e-4
+    """Learning rate of the head once warm; AdamW. With 1e-3 held-out solar cells only got worse."""
+    bottom_share: float = 0.3
     """The lowest trained layer's rate, as a share of the head's; those between lie on a geometric line."""
     warm_up_share: float = 0.1
     """Share of the steps over which the rate rises; it then falls as a cosine."""
