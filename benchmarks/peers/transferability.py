@@ -3,7 +3,7 @@
     python benchmarks/peers/transferability.py [DATASET ...]
 
 The candidates of ``--backbone auto``: EfficientNet-Lite0, 1 and 2 and MobileNetV2 of ``../shared/weights``,
-each at up to four input sizes. The datasets: ants and bees (398 photos), solar cells (800 of them), and 500
+each at up to four input sizes. The datasets: ants and bees (396 photos), solar cells (800 of them), and 500
 pictures of ImageNet in seven coarse classes. ImageNet is what the backbones were trained on, so the third
 says how well scores rank there and not how well backbones transfer.
 

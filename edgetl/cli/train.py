@@ -135,8 +135,8 @@ def command(
 def _print_choice(choice: dict[str, Any]) -> None:
     from edgetl.reports.front import cells
 
-    columns = ("candidate", f"on {choice['sample']}", f"on all {choice['pictures']}")
-    columns += ("latency", "interval", "int8 file", "why")
+    accuracies = (f"on {choice['sample']}", f"on all {choice['pictures']}")
+    columns = ("candidate", *accuracies, "latency", "interval", "int8 file", "why")
     output.result_table(columns, [cells(one) for one in choice["candidates"]])
     latency = next((one["latency"] for one in choice["candidates"] if one["latency"]), None)
     if latency and latency["kind"] == "estimated":

@@ -103,23 +103,28 @@ def _table(candidates: Sequence[Mapping[str, Any]], choice: Mapping[str, Any], p
         Column("int8 file"),
         Column("why", numeric=False),
     ]
-    rows = [[text(cell) for cell in cells(one)] for one in candidates]
+    rows = []
+    for one in candidates:
+        name, *figures, why = cells(one)
+        rows.append([text(name), *(text(unbroken(figure)) for figure in figures), text(why)])
     return table("Candidates: accuracy in cross-validation, latency and size", columns, rows, mark=picked)
 
 
 def cells(one: Mapping[str, Any]) -> tuple[str, ...]:
     """A candidate of ``run.json`` as a row: name, both accuracies, latency, interval, size, why."""
     latency, scores, trained = one["latency"], one["scores"], one["trained_accuracy"]
+    cross_validated = time = interval = UNKNOWN
+    if trained:
+        cross_validated = f"{format_share(trained['value'])} ({format_share_interval(Interval(**trained))})"
+    if latency:
+        time = format_duration(latency["seconds"])
+        interval = format_duration_interval(Interval(latency["seconds"], latency["low_s"], latency["high_s"]))
     return (
         str(one["name"]),
         format_share(scores["accuracy"]["value"]) if scores else UNKNOWN,
-        unbroken(f"{format_share(trained['value'])} ({format_share_interval(Interval(**trained))})")
-        if trained
-        else UNKNOWN,
-        unbroken(format_duration(latency["seconds"])) if latency else UNKNOWN,
-        unbroken(format_duration_interval(Interval(latency["seconds"], latency["low_s"], latency["high_s"])))
-        if latency
-        else UNKNOWN,
-        unbroken(format_size(one["size_bytes"])),
+        cross_validated,
+        time,
+        interval,
+        format_size(one["size_bytes"]),
         f"picked: {one['why']}" if one["picked"] else str(one["why"]),
     )

@@ -73,10 +73,8 @@ def train(
     files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
     wishes.check(wanted)
     start = starting.start_of(wanted)
-    if start is not None:
-        choice, wanted = start.choice, start.settled(wanted)
-    else:
-        choice = None if wanted.backbone == wishes.AUTO else _choose(wanted)
+    choice = _choose(wanted, start)
+    wanted = wanted if start is None else start.settled(wanted)
     engine = prepare.choose_engine(wanted.features)
     tuning = tune.resolve(wanted.fine_tune, epochs=wanted.epochs, augment=wanted.augment, seed=wanted.seed)
     with progress.step("read the photos"):
@@ -173,7 +171,12 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
     return wanted
 
 
-def _choose(wanted: TrainConfig) -> prepare.BackboneChoice:
+def _choose(wanted: TrainConfig, start: starting.Start | None) -> prepare.BackboneChoice | None:
+    """The backbone that is named; None where it is to be searched for."""
+    if start is not None:
+        return start.choice
+    if wanted.backbone == wishes.AUTO:
+        return None
     return prepare.choose(
         wanted.backbone,
         size=wanted.size,
