@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.progress import Progress
-from edgetl.training.checking.duplicates.places import TURNS, turned
+from edgetl.training.checking.duplicates.places import TURNS, Turn, turned
 from edgetl.training.checking.duplicates.space import Floats, Space, cosines, cropped, normalised, unit
 
 NEAREST = 10
@@ -57,10 +57,12 @@ def near_in_features(features: Floats, count: int = 5) -> NDArray[np.int64]:
         int64 (m, 2), the smaller number first, sorted.
     """
     rows = unit(np.sqrt(np.abs(features)) * np.sign(features))
-    found = []
-    for start in range(0, len(rows), _BLOCK):
-        found.append(_nearest(rows[start : start + _BLOCK] @ rows.T, start, count, _LEAST))
-    return _unique(found)
+    return _unique(
+        [
+            _nearest(rows[start : start + _BLOCK] @ rows.T, start, count, _LEAST)
+            for start in range(0, len(rows), _BLOCK)
+        ]
+    )
 
 
 def _views(space: Space, thumbnails: Floats) -> list[Floats]:
@@ -74,7 +76,7 @@ def _views(space: Space, thumbnails: Floats) -> list[Floats]:
     return views + [_seen(space, seen, turn) for turn in TURNS if turn not in _UPRIGHT]
 
 
-def _seen(space: Space, rows: Floats, turn: tuple[bool, bool, bool]) -> Floats:
+def _seen(space: Space, rows: Floats, turn: Turn) -> Floats:
     return unit(rows @ turned(space.axes, turn) - space.centre @ space.axes)
 
 
@@ -82,10 +84,8 @@ def _nearest(likeness: Floats, start: int, count: int, least: float) -> NDArray[
     """The pairs of a block of rows with their largest columns, itself left out."""
     rows = np.arange(len(likeness))
     likeness[rows, start + rows] = -1
-    count = min(count, likeness.shape[1] - 1)
-    columns = (
-        np.argpartition(-likeness, count - 1, axis=1)[:, :count] if count else np.zeros((len(rows), 0), int)
-    )
+    count = min(count, likeness.shape[1] - 1)  # 1 or more: find() compares two photos at least
+    columns = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     kept = np.take_along_axis(likeness, columns, axis=1) > least
     pairs = np.stack([np.repeat(start + rows, count).reshape(columns.shape)[kept], columns[kept]], axis=1)
     return np.sort(pairs, axis=1)

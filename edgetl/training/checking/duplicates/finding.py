@@ -31,7 +31,7 @@ def find(
 ) -> tuple[Group, ...]:
     """Find photos of the same bytes, altered copies, and other photos of the same moment.
 
-    Memory is bounded: the thumbnails lie on disk. Photos that cannot be decoded are only compared byte by byte.
+    Memory is bounded: thumbnails lie on disk. Photos that cannot be decoded are compared byte by byte only.
 
     Args:
         photos: in any order, which decides nothing but the order of what is returned.
@@ -85,8 +85,8 @@ def _links(
     links: tuple[list[Link], list[Link]] = [], []
     for (first, second), score, whole in zip(pairs, scores.tolist(), straight, strict=True):
         if score >= SIMILAR:
-            ends = sorted((numbers[readable[first].sha256], numbers[readable[second].sha256]))
-            links[0 if score >= COPY and whole else 1].append(Link(*ends, score))
+            one, two = numbers[readable[first].sha256], numbers[readable[second].sha256]
+            links[0 if score >= COPY and whole else 1].append(Link(min(one, two), max(one, two), score))
     return links
 
 
@@ -114,7 +114,7 @@ def _rows(features: Mapping[str, NDArray[np.float32]] | None, photos: Sequence[P
 
 
 def upright(found: Floats) -> NDArray[np.bool_]:
-    """Which places are those of a photo cropped, mirrored or turned by right angles, and not of a moved camera.
+    """Which places a crop, a mirror or a turn by right angles makes, and no moved camera.
 
     Args:
         found: float32 (n, 2, 3).

@@ -16,8 +16,8 @@ class Group:
     photos: tuple[Photo, ...]
     """Two or more, in the order of the dataset."""
     kind: Kind
-    """``exact``: the same bytes. ``copy``: the same picture, changed. ``similar``: the same thing at nearly the
-    same moment, or so much alike that nothing tells them apart."""
+    """``exact``: the same bytes. ``copy``: the same picture, changed, or another that fine structure does not
+    tell from it. ``similar``: the same thing at nearly the same moment."""
     score: float
     """How well the worst of the pairs that hold it together agree, 0 to 1; 1 for exact ones."""
 

@@ -1,6 +1,6 @@
 """Whether two photos that lie on each other show the same: fine structure compared tile by tile.
 
-Solar cells, product shots and frames of one surveillance camera share their large lines; what they do not share
+Solar cells, product shots and frames of one camera share their large lines; what they do not share
 is grain, dust and texture, everywhere. A correlation over the whole picture is won by a few strong lines. So
 each tile counts alike, and what decides is how well the fifth of them that agrees least still agrees.
 """
@@ -93,7 +93,7 @@ def agreement(first: Floats, second: Floats, places: Floats) -> Floats:
     tiles[(length < 1e-6) | (count < reached.shape[2] / 2)] = np.nan
     few = np.isfinite(tiles).sum(axis=1) < TILES**2 / 4
     tiles[few] = 0
-    return np.nanquantile(tiles, _LEAST_AGREEING, axis=1).astype(np.float32)
+    return np.asarray(np.nanquantile(tiles, _LEAST_AGREEING, axis=1), np.float32)
 
 
 def _contrast(photos: Floats) -> Floats:

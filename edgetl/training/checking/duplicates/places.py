@@ -1,12 +1,13 @@
 """How one photo may lie in another: cut off at its sides, mirrored, turned.
 
-A place is float32 (2, 3): it takes x, y of the first photo, each -1 to 1 from border to border, to x, y of the
-second. The views of a photo need no pixels: a crop is a matrix on each side of the cosine transform, a mirror
-the signs of the odd waves, a transposition swaps the axes.
+A place is float32 (2, 3): it takes x, y of the first photo, each -1 to 1 from border to border, to x, y of
+the second. The views of a photo need no pixels: a crop is a matrix on each side of the cosine transform, a
+mirror the signs of the odd waves, a transposition swaps the axes.
 """
 
 import itertools
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,13 @@ _CUTS = (
     *((0.1, 0.0), (0.0, 0.1)),
 )
 """Shares cut off at the beginning and the end of an axis."""
-TURNS = tuple(itertools.product((False, True), repeat=3))
+Turn: TypeAlias = tuple[bool, bool, bool]
+TURNS: tuple[Turn, ...] = tuple(itertools.product((False, True), (False, True), (False, True)))
 """Transposed after: mirrored left to right, mirrored top to bottom."""
 _BATCH = 32
 
 
-def place(columns: tuple[float, float], rows: tuple[float, float], turn: tuple[bool, bool, bool]) -> Floats:
+def place(columns: tuple[float, float], rows: tuple[float, float], turn: Turn) -> Floats:
     """The place of a photo in a copy of it that was first cut off at its sides, then turned."""
     wide, high = 1 / (1 - sum(columns)), 1 / (1 - sum(rows))
     found = np.array(
@@ -50,7 +52,7 @@ def inverse(places: Floats) -> Floats:
     return np.concatenate([linear, -linear @ places[:, :, 2:]], axis=2)
 
 
-def turned(axes: Floats, turn: tuple[bool, bool, bool]) -> Floats:
+def turned(axes: Floats, turn: Turn) -> Floats:
     """The axes of the space, changed so that they see a photo as its turned one: same shape."""
     transposed, across, down = turn
     signs = np.where(np.arange(WAVES) % 2, -1, 1).astype(np.float32)
@@ -93,7 +95,7 @@ def best(space: Space, thumbnails: Floats, plain: Floats, pairs: NDArray[np.int6
 def _views(
     space: Space, thumbnails: Floats, photos: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
-    """Some photos and all views of them, float32 (n, views, DIMENSIONS), turns first, then rows, then columns."""
+    """Some photos and their views, float32 (n, views, DIMENSIONS): turns first, then rows, then columns."""
     cuts = np.stack([cropped(*cut) for cut in _CUTS])
     axes = np.stack([turned(space.axes, turn) for turn in TURNS])
     centre = space.centre @ space.axes

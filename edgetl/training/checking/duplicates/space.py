@@ -1,8 +1,8 @@
 """A space of few dimensions in which an altered copy lies near its original and other photos do not.
 
-Fixed descriptors fail where all photos of a dataset are built alike: a solar cell is all busbars. So the space
-is learned from the dataset: directions in which photos differ much, and a photo and its crops little (Fisher's
-discriminant, with each photo a class). The crops are made from the thumbnails by matrices alone.
+Fixed descriptors fail where all photos of a dataset are built alike: a solar cell is all busbars. So the
+space is learned from the dataset: directions in which photos differ much, and a photo and its crops little
+(Fisher's discriminant, with each photo a class). The crops are made from the thumbnails by matrices alone.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from edgetl.training.checking.duplicates.thumbnails import COARSE
 Floats = NDArray[np.float32]
 
 WAVES = 16
-"""Coefficients of the cosine transform that are kept along each axis: 8 periods; finer ones do not survive."""
+"""Coefficients of the cosine transform that are kept along each axis; finer ones do not survive a shift."""
 DIMENSIONS = 64
 _SAMPLE = 2000
 """Photos that it is learned from."""
@@ -38,7 +38,7 @@ def cosines() -> Floats:
     phase = np.pi * np.outer(np.arange(WAVES), np.arange(COARSE) + 0.5) / COARSE
     rows = np.sqrt(2 / COARSE) * np.cos(phase)
     rows[0] /= np.sqrt(2)
-    return rows.astype(np.float32)
+    return np.asarray(rows, np.float32)
 
 
 def cropped(low: float, high: float) -> Floats:
@@ -56,7 +56,7 @@ def cropped(low: float, high: float) -> Floats:
     return cosines() @ stretch
 
 
-def normalised(coefficients: Floats) -> Floats:
+def normalised(coefficients: NDArray[Any]) -> Floats:
     """float32 (..., WAVES, WAVES) -> (..., WAVES**2 - 1): without brightness and contrast."""
     flat = coefficients.reshape(*coefficients.shape[:-2], WAVES**2)[..., 1:]
     return np.asarray(flat / (np.linalg.norm(flat, axis=-1, keepdims=True) + _QUIET), np.float32)
@@ -76,7 +76,7 @@ class Space:
         return unit((rows - self.centre) @ self.axes)
 
 
-def unit(rows: Floats) -> Floats:
+def unit(rows: NDArray[Any]) -> Floats:
     """Rows of length 1 in the last axis; zeros stay zeros."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + np.float32(1e-6)), np.float32)
 

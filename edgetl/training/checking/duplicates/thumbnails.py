@@ -17,7 +17,7 @@ COARSE = 64
 """Height and width of the pictures that candidates are looked for in."""
 # Squashed, not cropped: what a crop of the photo has lost are its borders.
 _CONTRACT = Contract(SIDE, SIDE, resize="squash")
-_LUMA = np.float32([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def write(photos: Sequence[Photo], file: Path, progress: Progress) -> tuple[NDArray[np.uint8], list[Photo]]:
