@@ -24,8 +24,9 @@ _FINE = 0.7
 _CONTRAST_SIGMA, _CONTRAST_FLOOR = 4.0, 4.0
 _STEPS = 4, 3
 """Of the alignment of the coarse pictures, and then of the thumbnails."""
-_HOPELESS = 0.0
-"""Agreement of the coarse pictures under which their thumbnails are not looked at."""
+_HOPELESS = 0.3
+"""Agreement of the coarse pictures under which their thumbnails are not looked at: of the planted and the
+published pairs that reach 0.35 in the end, none had less than 0.35 here, and 99 of 100 had more than 0.6."""
 _BATCH = 64
 
 
