@@ -28,7 +28,7 @@ from edgetl import demo
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, logistic, prepare
 from edgetl.training import head as heads
-from edgetl.training.logistic import Basis
+from edgetl.training.logistic import Basis, Floats, Labels, Targets
 from edgetl.training.scoring import calibration, folds, rejection
 from edgetl.training.scoring.metrics import log_losses
 from edgetl.training.train import rows_of
@@ -174,14 +174,14 @@ def unscaled(
     inputs = basis.project(rows)
 
     def solve(chosen: NDArray[np.bool_]) -> logistic.Solution:
-        return logistic.solve(
-            inputs[chosen], labels[chosen], basis.variances, STRENGTH, classes=2, balanced=balanced
-        )
+        targets = Targets.of(labels[chosen], 2, balanced=balanced)
+        return logistic.solve(inputs[chosen], targets, basis.projected(), STRENGTH)
 
     logits = np.empty((len(labels), 2))
     for mask in folds.stratified(labels, folds.FOLDS, 0):
-        logits[mask] = solve(~mask).logits(inputs[mask])
-    return logits, solve(np.ones(len(labels), bool)).logits(basis.project(held))
+        logits[mask] = solve(~mask).logits(inputs[mask], basis.projected())
+    whole = solve(np.ones(len(labels), bool))
+    return logits, whole.logits(basis.project(held), basis.projected())
 
 
 def calibrators(logits: NDArray[np.float64], labels: Labels) -> dict[str, Scaling]:

@@ -60,9 +60,7 @@ def overview(report: "CheckReport") -> Section:
         )
         parts.append(tag("p", text(moved)))
     if not report.features:
-        skipped = (
-            "Without features, near duplicates, suspect labels and shift between splits were not looked for."
-        )
+        skipped = "Without features, suspect labels and shift between splits were not looked for."
         parts.append(tag("p", text(skipped), class_="quiet"))
     return Section("Found", join(*parts))
 

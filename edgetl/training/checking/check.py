@@ -1,7 +1,7 @@
 """``edgetl check``: everything that is wrong with photos and labels, not only the first thing."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,14 +16,16 @@ from edgetl.training.checking import (
     classes,
     colours,
     copies,
-    exact,
+    duplicates,
     exposure,
     fixing,
     listed,
+    mislabelled,
     pictures,
     shift,
     shortcuts,
     sizes,
+    suspects,
     thumbnails,
     unreadable,
 )
@@ -36,6 +38,8 @@ from edgetl.training.prepare import BackboneChoice
 
 _CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
 """Finders that need no features; each has ``find(subject)``."""
+_FEWEST_JUDGED = 20
+"""Photos under which the others say too little of a label."""
 
 
 def check(
@@ -57,7 +61,7 @@ def check(
         fix: move unreadable files, and copies that leak into a scored split, into a quarantine folder inside
             the data; of a CSV file, write another without them. ``quarantine.undo`` moves them back.
         look: compute the backbone's features, which training would compute anyway and finds again. Without
-            them, splits that differ, near duplicates and suspect labels are not looked for.
+            them, splits that differ and suspect labels are not looked for.
         backbone: whose features, and whose size of picture.
         size: height and width of its input, pixels; None takes the backbone's own.
         seed: for the folds of cross-validations.
@@ -93,15 +97,20 @@ def check(
     subject = Subject(found, tuple(faults), photos, split_here, contract, seen, {**lost, **damaged})
     findings = [finding for finder in _CHEAP for finding in finder.find(subject)]
     table = _features(subject, choice, engine, progress) if choice and subject.photos else None
-    groups = exact.find(subject.photos)
+    groups = duplicates.find(subject.photos, table, progress)
     findings += copies.find(subject, groups)
     if table is not None:
 
         def rows(chosen: Sequence[Photo]) -> Floats:
-            return np.stack([table[photo.sha256] for photo in chosen])
+            return table.rows([photo.sha256 for photo in chosen])
 
         with progress.step("compare the splits"):
             findings += shift.find(subject, rows, seed)
+        if len(photos.labels) > 1 and len(subject.photos) >= _FEWEST_JUDGED:
+            with progress.step("judge the labels"):
+                labels = np.array([photo.label for photo in subject.photos])
+                doubtful = suspects.find(rows(subject.photos), labels, seed=seed)
+            findings += mislabelled.find(subject, subject.photos, doubtful)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     small = thumbnails.make(checked.shown(findings)) if out is not None else {}  # before anything moves
     away = fixing.plan(subject, copies.to_remove(groups), ())
@@ -127,8 +136,7 @@ def check(
 
 def _features(
     subject: Subject, choice: BackboneChoice, engine: str, progress: Progress
-) -> Mapping[str, Floats]:
-    """SHA-256 -> float32 (features,)."""
+) -> features.FeatureTable:
     # A head of one class cannot be built; what it would be used for is refused by training anyway.
     classes = max(2, len(subject.labels))
     prepared = prepare.prepare(choice, engine=engine, classes=classes, progress=progress)

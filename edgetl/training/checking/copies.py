@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from edgetl.training.checking.exact import Group
+from edgetl.training.checking.duplicates import Group
 from edgetl.training.checking.findings import Finding, PhotoNote, counted
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo

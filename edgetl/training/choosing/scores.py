@@ -4,20 +4,16 @@
 them. ``benchmarks/peers/transferability.py`` shows how well each ranks.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training import logistic
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Solution
+from edgetl.training.heads.choosing import Problem
+from edgetl.training.heads.held_out import log_loss
+from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows
 
 _STRENGTHS = (0.001, 0.01, 0.1, 1.0)
-_FOLDS, _FOLDS_OF_MANY = 5, 3
-_MANY = 1000
-"""From so many pictures on 3 folds are as good as 5 and take half the time."""
-_WORSE = 1.02
 _MOST_ROUNDS, _SETTLED = 100, 1e-6
 _TINY = 1e-12
 
@@ -29,7 +25,8 @@ class HeldOut:
     log_loss: float
     """Mean, of the best regularisation tried."""
     right: NDArray[np.bool_]
-    """bool (n,): whether each picture was answered rightly, in the order of the features."""
+    """bool (m,): whether each picture that was held out was answered rightly, in the order of the features;
+    of very many only some are held out."""
 
     @property
     def accuracy(self) -> float:
@@ -46,36 +43,20 @@ def held_out(features: Floats, labels: Labels, *, seed: int = 0) -> HeldOut:
         seed: for the folds.
     """
     basis = Basis.of(features)
-    inputs = basis.project(features)
-    folds = _folds(labels, seed)
-    classes = int(labels.max()) + 1
-    best: HeldOut | None = None
-    starts: Sequence[Solution | None] = [None] * len(folds)
-    for strength in _STRENGTHS:
-        solved = [
-            logistic.solve(
-                inputs[~fold],
-                labels[~fold],
-                basis.variances,
-                strength,
-                classes=classes,
-                balanced=False,
-                start=start,
-                tolerance=1e-4,
-            )
-            for fold, start in zip(folds, starts, strict=True)
-        ]
-        logits = np.empty((len(labels), classes))
-        for fold, solution in zip(folds, solved, strict=True):
-            logits[fold] = solution.logits(inputs[fold])
-        found = HeldOut(_log_loss(logits, labels), logits.argmax(axis=1) == labels)
-        if best is None or found.log_loss < best.log_loss:
-            best = found
-        elif found.log_loss > _WORSE * best.log_loss:
-            break  # weaker regularisation only overfits more
-        starts = solved
-    assert best is not None  # there are strengths
-    return best
+    problem = Problem(
+        Rows.of(basis.project(features)),
+        labels,
+        np.ones(len(labels)),
+        basis.projected(),
+        classes=int(labels.max()) + 1,
+        balanced=False,
+        smoothing=0.0,
+    )
+    found = problem.choose(_STRENGTHS, None, seed)
+    # In the order of the features, whichever fold each was held out in.
+    order = np.argsort(np.concatenate([np.flatnonzero(mask) for mask in found.masks]))
+    loss = log_loss(found.logits, found.truth)
+    return HeldOut(loss, (found.logits.argmax(axis=1) == found.truth)[order])
 
 
 def logme(features: Floats, labels: Labels) -> float:
@@ -120,24 +101,6 @@ def h_score(features: Floats, labels: Labels) -> float:
         mine = along[labels == label]
         total += len(mine) / count * float((mine.mean(axis=0) ** 2 / shrunk).sum())
     return (1 - shrinkage) * total
-
-
-def _folds(labels: Labels, seed: int) -> list[NDArray[np.bool_]]:
-    """Stratified masks of held-out pictures: 5, or 3 of many, or as many as the rarest class allows."""
-    counts = np.bincount(labels)
-    number = int(min(_FOLDS_OF_MANY if len(labels) >= _MANY else _FOLDS, counts[counts > 0].min()))
-    random = np.random.default_rng(seed)
-    fold_of = np.empty(len(labels), np.int64)
-    for label in np.unique(labels):
-        places = random.permutation(np.flatnonzero(labels == label))
-        fold_of[places] = np.arange(len(places)) % number
-    return [fold_of == fold for fold in range(number)]
-
-
-def _log_loss(logits: Doubles, labels: Labels) -> float:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    chosen = shifted[np.arange(len(labels)), labels] - np.log(np.exp(shifted).sum(axis=1))
-    return float(-chosen.mean())
 
 
 def _principal(rows: Doubles) -> tuple[Doubles, Doubles]:

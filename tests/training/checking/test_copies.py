@@ -1,13 +1,14 @@
 """What groups of photos that show the same mean, and which of them may go."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from edgetl.contract import Contract
 from edgetl.training.checking import copies, fixing, mislabelled
-from edgetl.training.checking.exact import Group
-from edgetl.training.checking.exact import find as find_exact
+from edgetl.training.checking.duplicates import Group
+from edgetl.training.checking.duplicates import find as find_duplicates
 from edgetl.training.checking.pictures import Picture
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Dataset, Photo
@@ -18,7 +19,12 @@ LABELS = ("ants", "bees")
 
 
 def photo(name: str, split: str = "train", label: int = 0) -> Photo:
-    return Photo(ROOT / split / LABELS[label] / f"{name}.jpg", label, split, f"sha of {name} {split} {label}")
+    return Photo(
+        ROOT / split / LABELS[label] / f"{name}.jpg",
+        label,
+        split,
+        hashlib.sha256(f"{name} {split} {label}".encode()).hexdigest(),
+    )
 
 
 def picture(taken: str = "") -> Picture:
@@ -112,7 +118,7 @@ def test_groups_are_numbered_the_most_alike_first() -> None:
 def test_the_same_bytes_are_one_group() -> None:
     same = [Photo(ROOT / name, 0, "train", "1" * 64) for name in ("a", "b", "c")]
     other = Photo(ROOT / "d", 0, "train", "2" * 64)
-    assert find_exact([*same, other]) == (Group(tuple(same), "exact", 1.0),)
+    assert find_duplicates([*same, other]) == (Group(tuple(same), "exact", 1.0),)
 
 
 def test_no_class_is_emptied_by_fixing() -> None:

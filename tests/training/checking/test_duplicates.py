@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import io
 from pathlib import Path
@@ -13,6 +14,7 @@ from edgetl.training.checking import duplicates
 from edgetl.training.checking.duplicates import alignment, finding, groups, judging, places, space
 from edgetl.training.checking.duplicates.groups import Link
 from edgetl.training.dataset import Photo
+from edgetl.training.features import FeatureTable, shards
 
 
 def photo(path: Path, split: str = "train") -> Photo:
@@ -72,10 +74,14 @@ def test_the_order_of_the_photos_changes_nothing(
     }
 
 
-def test_features_only_add_candidates(planted: list[Photo], found: tuple[duplicates.Group, ...]) -> None:
+def test_features_only_add_candidates(
+    planted: list[Photo], found: tuple[duplicates.Group, ...], tmp_path: Path
+) -> None:
     random = np.random.default_rng(0)
-    table = {photo.sha256: random.normal(size=8).astype(np.float32) for photo in planted}
-    assert found == duplicates.find(planted, table)
+    with contextlib.closing(shards.Writer(tmp_path)) as writer:
+        for digest in {photo.sha256 for photo in planted}:
+            writer.add(digest, random.normal(size=8).astype(np.float32))
+    assert found == duplicates.find(planted, FeatureTable(tmp_path))
 
 
 def test_a_moved_camera_gives_a_similar_photo(hymenoptera: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from edgetl.training.checking.duplicates import candidates, judging, places, spa
 from edgetl.training.checking.duplicates.groups import Group, Kind, Link, joined
 from edgetl.training.checking.duplicates.space import Floats
 from edgetl.training.dataset import Photo
+from edgetl.training.features import FeatureTable
 
 # Chosen on hymenoptera and solar cells by benchmarks/peers/planted_duplicates.py: there different photos
 # reach 0.1 and 0.3, and pairs of published solar cells above 0.35 show the same grain to the eye.
@@ -26,7 +27,7 @@ _ASKEW = 0.02
 
 def find(
     photos: Sequence[Photo],
-    features: Mapping[str, NDArray[np.float32]] | None = None,
+    features: FeatureTable | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Group, ...]:
     """Find photos of the same bytes, altered copies, and other photos of the same moment.
@@ -35,7 +36,7 @@ def find(
 
     Args:
         photos: in any order, which decides nothing but the order of what is returned.
-        features: ``features[sha256]`` -> float32 (n,); their neighbours are compared too. None: do without.
+        features: of the photos; neighbours by them are compared too. None: do without.
         progress: hears of each step.
 
     Returns:
@@ -72,7 +73,7 @@ def find(
 
 
 def _links(
-    distinct: Sequence[Photo], features: Mapping[str, NDArray[np.float32]] | None, progress: Progress
+    distinct: Sequence[Photo], features: FeatureTable | None, progress: Progress
 ) -> tuple[list[Link], list[Link]]:
     """Copies and similar ones among photos of different content, by their numbers."""
     if len(distinct) < 2:
@@ -107,10 +108,10 @@ def _compare(
     return pairs[likely], *judging.judge(pixels, pairs[likely], begin[likely], progress)
 
 
-def _rows(features: Mapping[str, NDArray[np.float32]] | None, photos: Sequence[Photo]) -> Floats | None:
+def _rows(features: FeatureTable | None, photos: Sequence[Photo]) -> Floats | None:
     if features is None or not photos:
         return None
-    return np.stack([features[photo.sha256] for photo in photos])
+    return features.rows([photo.sha256 for photo in photos])
 
 
 def upright(found: Floats) -> NDArray[np.bool_]:
