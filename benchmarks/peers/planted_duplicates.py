@@ -7,9 +7,9 @@ the issue, the rest goes beyond. `moved` are two frames of one photo as a moving
 another place, one turned by 1 to 3 degrees, each with noise of its own; there, similar counts as found.
 
 False pairs are claimed as exact or copy and share no original. Pairs of published photos, and of copies of
-such a pair, are counted apart: in the solar cells, many of which were cut from neighbouring wafers of one
-ingot, 20 were drawn at random at agreements from 0.35 to 1 and looked at; they show the same grain. In the
-other two datasets each is to be looked at.
+such a pair, are counted apart. In the solar cells, many of which were cut from neighbouring wafers of one
+ingot, 1,542 pairs reach 0.35; 30 of them, drawn at random at 0.35 to 0.7, were looked at and show the same
+grain, some mirrored or turned. In the other two datasets there was none.
 
 `--peers` asks imagehash (phash, distance 8 and below, mirrored too) the same, from a Python that has it:
 --peers /path/to/python.

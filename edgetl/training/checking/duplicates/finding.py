@@ -15,8 +15,8 @@ from edgetl.training.checking.duplicates.space import Floats
 from edgetl.training.dataset import Photo
 from edgetl.training.features import FeatureTable
 
-# Chosen on hymenoptera and solar cells by benchmarks/peers/planted_duplicates.py: there different photos
-# reach 0.1 and 0.3, and pairs of published solar cells above 0.35 show the same grain to the eye.
+# Chosen on hymenoptera and solar cells (benchmarks/peers/planted_duplicates.py): different photos of insects
+# stay under 0.1; 30 pairs of published solar cells, drawn from 0.35 upward, show the same grain to the eye.
 COPY = 0.35
 SIMILAR = 0.25
 _LIKELY = 0.7
