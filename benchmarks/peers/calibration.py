@@ -28,7 +28,7 @@ from edgetl import demo
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, logistic, prepare
 from edgetl.training import head as heads
-from edgetl.training.logistic import Basis, Floats, Labels, Targets
+from edgetl.training.logistic import Basis, Targets
 from edgetl.training.scoring import calibration, folds, rejection
 from edgetl.training.scoring.metrics import log_losses
 from edgetl.training.train import rows_of
