@@ -67,7 +67,11 @@ class Calibration:
 
 
 def temperature(
-    logits: NDArray[np.floating], labels: NDArray[np.int64], weights: NDArray[np.floating] | None = None
+    logits: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    weights: NDArray[np.floating] | None = None,
+    *,
+    spread: float = _PRIOR,
 ) -> float:
     """The divisor of the logits that makes the scores honest (Guo et al., ICML 2017), 0.25 to 4.
 
@@ -78,13 +82,14 @@ def temperature(
         logits: (n, classes), of photos the head was not solved on.
         labels: int64 (n,), their classes.
         weights: (n,), the say of each; None: all the same.
+        spread: standard deviation of the prior; the default is for the logits of solved heads.
     """
     optimize = extras.load("scipy.optimize", extra="train", purpose="training")
     rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:
         chosen = _log_softmax(logits / math.exp(logarithm))[rows, labels]
-        return -len(labels) * float(np.average(chosen, weights=weights)) + (logarithm / _PRIOR) ** 2 / 2
+        return -len(labels) * float(np.average(chosen, weights=weights)) + (logarithm / spread) ** 2 / 2
 
     bounds = (math.log(_COLDEST), math.log(_HOTTEST))
     found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})

@@ -13,16 +13,14 @@ from edgetl import files
 from edgetl.progress import Progress
 from edgetl.training.head import softmax
 from edgetl.training.logistic import Floats, Labels
+from edgetl.training.scoring import rejection
 from edgetl.training.tuning import backend, loop, network, work
 from edgetl.training.tuning.batches import Batches, Table
-from edgetl.training.tuning.calibrate import temperature
 from edgetl.training.tuning.checkpoint import Checkpoints
 from edgetl.training.tuning.decide import decide
 from edgetl.training.tuning.loop import HeldOut
 from edgetl.training.tuning.work import Outcome, Task
 
-_KEPT = 0.95
-"""Share of right answers that the reject threshold keeps."""
 _WEIGHTS = "model.weights.h5"
 
 
@@ -76,11 +74,11 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         found = fit(chosen, judges, None, "fine-tune")
         _assign(upper.model, found.weights)
         judged = loop.logits(upper.model, judges.rows)
-        honest = temperature(judged, judges.truth)
+        honest = loop.honest_temperature(judged, judges.truth)
         decision = decide(task.head_logits, judged / honest, judges.truth, seed=task.options.seed)
         answers = softmax(judged / honest)
         right = answers.argmax(axis=1) == judges.truth
-        threshold = float(np.quantile(answers.max(axis=1)[right], 1 - _KEPT)) if right.any() else 0.0
+        threshold = rejection.keeping(answers.max(axis=1), right)
         told: dict[str, Floats] = dict.fromkeys(
             ("scored", "train"), np.empty((0, len(task.bias)), np.float32)
         )

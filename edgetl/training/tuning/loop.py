@@ -15,16 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import ConversionError
+from edgetl.training.heads.held_out import log_loss
 from edgetl.training.logistic import Floats, Labels
+from edgetl.training.scoring.calibration import temperature
 from edgetl.training.tuning import schedule
 from edgetl.training.tuning.batches import Batches
-from edgetl.training.tuning.calibrate import log_loss, temperature
 from edgetl.training.tuning.checkpoint import Checkpoints
 from edgetl.training.tuning.network import Upper
 from edgetl.training.tuning.optimizer import LayeredAdamW
 from edgetl.training.tuning.options import TuningOptions
 
 _SAVE_EVERY_S = 30.0
+_SPREAD = 1.0
+"""Of temperatures, on a logarithm: a network that was trained can be far surer than it should be."""
 _JUDGED = 32
 """Photos a batch while held-out ones are judged."""
 
@@ -154,9 +157,14 @@ def logits(model: keras.Model, rows: NDArray[Any]) -> Floats:
     return np.concatenate(found)
 
 
+def honest_temperature(answers: Floats, truth: Labels) -> float:
+    """The divisor of a trained network's logits; arguments as for ``calibration.temperature``."""
+    return temperature(answers, truth, spread=_SPREAD)
+
+
 def _judge(answers: Floats, truth: Labels) -> tuple[float, float]:
     """Loss at the best temperature, since overconfidence is mended afterwards; and accuracy."""
-    loss = log_loss(answers / temperature(answers, truth), truth)
+    loss = log_loss(answers / honest_temperature(answers, truth), truth)
     return loss, float((answers.argmax(axis=1) == truth).mean())
 
 

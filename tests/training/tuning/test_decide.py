@@ -1,10 +1,8 @@
 """Adopted beyond noise alone."""
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
-from edgetl.training.tuning.calibrate import log_loss, temperature
 from edgetl.training.tuning.decide import decide
 
 
@@ -47,11 +45,3 @@ def test_scores_that_improve_while_fewer_answers_are_right_are_no_reason() -> No
     assert decision.p_loss < 0.05
     assert not decision.adopted
     assert decision.p_accuracy == 1.0
-
-
-def test_temperature_makes_scores_honest() -> None:
-    truth = np.random.default_rng(0).integers(2, size=4000)
-    logits = answers(truth, 1.0, 1)
-    loud = 4 * logits
-    assert temperature(loud, truth) == pytest.approx(4 * temperature(logits, truth), rel=0.01)
-    assert log_loss(loud / temperature(loud, truth), truth) < log_loss(loud, truth)
