@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", is_flag=True, help="Move unreadable files, and copies of scored photos, into quarantine."
 )
+@click.option("--fix-suspects", is_flag=True, help="The same, and photos with suspect labels. Look first.")
 @click.option("--undo", is_flag=True, help="Move everything back out of quarantine, and stop.")
 @click.option("--no-features", is_flag=True, help="Leave out what needs the backbone: seconds, not minutes.")
 @click.option(
@@ -37,6 +38,7 @@ def command(
     data: Path,
     out: Path | None,
     fix: bool,
+    fix_suspects: bool,
     undo: bool,
     no_features: bool,
     backbone: str,
@@ -50,7 +52,7 @@ def command(
     DATA/.edgetl-quarantine, and of a CSV file writes another, NAME.fixed.csv.
     """
     if undo:
-        if fix:
+        if fix or fix_suspects:
             raise UsageError("--fix and --undo do the opposite: choose one")
         _undo(data, as_json)
         return
@@ -61,6 +63,7 @@ def command(
         data,
         out=page,
         fix=fix,
+        fix_suspects=fix_suspects,
         look=not no_features,
         backbone=backbone,
         size=size,

@@ -29,11 +29,11 @@ from edgetl.training.checking import (
     thumbnails,
     unreadable,
 )
-from edgetl.training.checking.findings import SEVERITIES
+from edgetl.training.checking.findings import SEVERITIES, Finding
 from edgetl.training.checking.report import CheckReport
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import SPLITS, Photo
-from edgetl.training.logistic import Floats
+from edgetl.training.logistic import Floats, threads_for
 from edgetl.training.prepare import BackboneChoice
 
 _CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
@@ -47,6 +47,7 @@ def check(
     *,
     out: str | Path | None = None,
     fix: bool = False,
+    fix_suspects: bool = False,
     look: bool = True,
     backbone: str = "efficientnet_lite0",
     size: int | None = None,
@@ -60,6 +61,7 @@ def check(
         out: HTML page to write.
         fix: move unreadable files, and copies that leak into a scored split, into a quarantine folder inside
             the data; of a CSV file, write another without them. ``quarantine.undo`` moves them back.
+        fix_suspects: the same, and move every photo whose label is suspect too.
         look: compute the backbone's features, which training would compute anyway and finds again. Without
             them, splits that differ and suspect labels are not looked for.
         backbone: whose features, and whose size of picture.
@@ -77,7 +79,7 @@ def check(
     source = Path(data)
     if out is not None:
         files.try_file(Path(out))
-    if fix:
+    if fix or fix_suspects:
         fixing.refuse(source)
     row = backbones.get(backbone)
     choice = prepare.choose(backbone, size=size, width=1.0, weights_file=None) if look else None
@@ -99,6 +101,7 @@ def check(
     table = _features(subject, choice, engine, progress) if choice and subject.photos else None
     groups = duplicates.find(subject.photos, table, progress)
     findings += copies.find(subject, groups)
+    doubted: list[Finding] = []
     if table is not None:
 
         def rows(chosen: Sequence[Photo]) -> Floats:
@@ -109,13 +112,16 @@ def check(
         if len(photos.labels) > 1 and len(subject.photos) >= _FEWEST_JUDGED:
             with progress.step("judge the labels"):
                 labels = np.array([photo.label for photo in subject.photos])
-                doubtful = suspects.find(rows(subject.photos), labels, seed=seed)
-            findings += mislabelled.find(subject, subject.photos, doubtful)
+                with threads_for(1):  # its products are small, and a second thread would only be in the way
+                    doubtful = suspects.find(rows(subject.photos), labels, seed=seed)
+            doubted = mislabelled.find(subject, subject.photos, doubtful)
+            findings += doubted
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     small = thumbnails.make(checked.shown(findings)) if out is not None else {}  # before anything moves
-    away = fixing.plan(subject, copies.to_remove(groups), ())
+    suspect = [note for finding in doubted for note in finding.photos] if fix_suspects else []
+    away = fixing.plan(subject, copies.to_remove(groups), suspect)
     lines = sum(fault.kind in ("missing file", "bad line") for fault in faults)
-    fixed = fixing.apply(found, away) if fix and (away or lines) else None
+    fixed = fixing.apply(found, away) if (fix or fix_suspects) and (away or lines) else None
     report = CheckReport(
         data=source,
         root=found.root,

@@ -190,3 +190,22 @@ def test_a_list_that_edgetl_did_not_write_moves_nothing(spoilt: Path, text: str)
     with pytest.raises(DatasetError, match="move what lies beside it back by hand"):
         light(spoilt, fix=True)
     assert tree(spoilt) == before
+
+
+def test_photos_with_swapped_labels_are_suspects_and_move_only_when_asked(
+    hymenoptera: Path, tmp_path: Path
+) -> None:
+    swapped = set()
+    for label, other in (("ants", "bees"), ("bees", "ants")):
+        for number, path in enumerate(sorted((hymenoptera / "train" / label).glob("*.jpg"))[:50]):
+            place = tmp_path / "photos" / (other if number < 4 else label) / path.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+            if number < 4:
+                swapped.add(path.name)
+    listed = edgetl.check(tmp_path / "photos", fix=True)
+    (finding,) = (each for each in listed.findings if each.kind == "suspect labels")
+    assert len(swapped & {note.path.name for note in finding.photos}) >= 7
+    assert not set(listed.moved) & {note.path for note in finding.photos}
+    moved = edgetl.check(tmp_path / "photos", fix_suspects=True).moved
+    assert {path.name for path in moved} == {note.path.name for note in finding.photos}
