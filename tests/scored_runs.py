@@ -28,7 +28,7 @@ def metrics(classes: int = 2, images: int = 150, *, unknown: int = 0, folds: int
     rows = random.normal(0, 1, (images, classes)).astype(np.float32)
     rows[np.arange(images), truth] += 4
     photos = tuple(
-        Photo(Path("photos") / f"{n}.jpg", int(label), "test", f"{n}") for n, label in enumerate(truth)
+        Photo(Path("photos") / f"{n}.jpg", int(label), "test", f"{n:064x}") for n, label in enumerate(truth)
     )
     head = Head(
         np.eye(classes, dtype=np.float32), np.zeros(classes, np.float32), 0.1, "val", "none", 1.3, 0.7

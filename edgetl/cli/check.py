@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", is_flag=True, help="Move unreadable files, and copies of scored photos, into quarantine."
 )
-@click.option("--fix-suspects", is_flag=True, help="The same, and photos with suspect labels. Look first.")
+@click.option(
+    "--fix-suspects",
+    is_flag=True,
+    help="The same, and what only looks like a copy or a wrong label. Look first.",
+)
 @click.option("--undo", is_flag=True, help="Move everything back out of quarantine, and stop.")
 @click.option("--no-features", is_flag=True, help="Leave out what needs the backbone: seconds, not minutes.")
 @click.option(

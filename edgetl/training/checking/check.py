@@ -61,7 +61,7 @@ def check(
         out: HTML page to write.
         fix: move unreadable files, and copies that leak into a scored split, into a quarantine folder inside
             the data; of a CSV file, write another without them. ``quarantine.undo`` moves them back.
-        fix_suspects: the same, and move every photo whose label is suspect too.
+        fix_suspects: the same, and move photos whose label is suspect, and copies that only look the same.
         look: compute the backbone's features, which training would compute anyway and finds again. Without
             them, splits that differ and suspect labels are not looked for.
         backbone: whose features, and whose size of picture.
@@ -119,7 +119,7 @@ def check(
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     small = thumbnails.make(checked.shown(findings)) if out is not None else {}  # before anything moves
     suspect = [note for finding in doubted for note in finding.photos] if fix_suspects else []
-    away = fixing.plan(subject, copies.to_remove(groups), suspect)
+    away = fixing.plan(subject, copies.to_remove(groups, looks=fix_suspects), suspect)
     lines = sum(fault.kind in ("missing file", "bad line") for fault in faults)
     fixed = fixing.apply(found, away) if (fix or fix_suspects) and (away or lines) else None
     report = CheckReport(

@@ -2,11 +2,11 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from edgetl.training.checking.duplicates import Group
+from edgetl.training.checking.duplicates import Group, Kind
 from edgetl.training.checking.findings import Finding, PhotoNote, counted
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
@@ -21,95 +21,114 @@ _WORDS = {"exact": "same bytes", "copy": "same picture", "similar": "similar"}
 
 def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
     """Everything there is to say of photos that show the same."""
-    same = _same(groups)
+    exact, alike = _of_kind(groups, "exact"), _looks(groups)
     # What is similar to a copy that goes needs no word of its own.
-    gone = set(to_remove(groups))
-    similar = [
-        replace(group, photos=left)
-        for group in groups
-        if group.kind == "similar" and len(left := tuple(p for p in group.photos if p not in gone)) > 1
-    ]
-    contradictions = [group for group in same if _labels(group) > 1]
-    leaks = [group for group in same if _crosses(group)]
-    twice = [group for group in same if _labels(group) == 1 and not _crosses(group)]
-    crossing = [group for group in similar if _crosses(group)]
-    bursts = [group for group in similar if not _crosses(group)]
+    similar = _without(_of_kind(groups, "similar"), to_remove(groups, looks=True))
     found = []
-    if leaks:
+    if leaks := [group for group in exact if _crosses(group)]:
         held_out = sum(photo.split != "train" for group in leaks for photo in group.photos)
         title = (
-            f"{counted(held_out, 'photo')} of val and test {'stands' if held_out == 1 else 'stand'} in "
-            "another split "
-            "too, so the model has seen what it is scored on and its accuracy will look better than it is: "
-            "--fix "
-            "moves the copies in train away and leaves the scored photos alone"
+            f"{counted(held_out, 'photo')} of val and test {_s(held_out, 'stands', 'stand')} in another "
+            "split too, so the model has seen what it is scored on and its accuracy will look better than "
+            "it is: --fix moves the copies in train away and leaves the scored photos alone"
         )
         found.append(Finding("leaks between splits", "error", title, _notes(subject, leaks)))
-    if contradictions:
+    if contradictions := [group for group in exact if _labels(group) > 1]:
         title = (
             f"{counted(len(contradictions), 'picture has', 'pictures have')} two labels, one of which is "
-            "wrong "
-            "unless it shows both: look, and remove the wrong copies"
+            "wrong unless it shows both: look, and remove the wrong copies"
         )
         found.append(Finding("one picture, two labels", "error", title, _notes(subject, contradictions)))
-    if crossing:
-        count = sum(len(group.photos) for group in crossing)
-        rows = sum(_in_a_row(subject, group) for group in crossing)
-        hint = f"; {rows} of the {len(crossing)} groups follow each other in name or time" if rows else ""
-        way_out = (
-            "give the splits yourself, with each scene in one of them (a CSV file has a column for it)"
-            if subject.split_here
-            else "keep each scene in one split"
-        )
+    if crossing := [group for group in alike if _crosses(group)]:
         title = (
-            f"{counted(count, 'photo')} of the same scenes {'is' if count == 1 else 'are'} spread over "
-            "splits (bursts, "
-            f"frames of one video{hint}), which flatters the accuracy: {way_out}"
+            f"{counted(len(crossing), 'group')} of photos that show the same "
+            f"{_s(len(crossing), 'is', 'are')} spread over splits, saved anew, resized, mirrored or cropped, or things that look exactly "
+            "alike: copies flatter the accuracy; look, and --fix-suspects moves those in train away"
         )
-        found.append(Finding("scenes in several splits", "warning", title, _notes(subject, crossing)))
-    if twice:
+        found.append(Finding("copies in several splits", "warning", title, _notes(subject, crossing)))
+    if doubtful := [group for group in alike if _labels(group) > 1]:
+        title = (
+            f"{counted(len(doubtful), 'group')} of photos that show the same "
+            f"{_s(len(doubtful), 'has', 'have')} two labels: a label is wrong, or they differ in what "
+            "a small picture does not show; look"
+        )
+        found.append(Finding("same look, two labels", "warning", title, _notes(subject, doubtful)))
+    if crossing := [group for group in similar if _crosses(group)]:
+        found.append(_scenes(subject, crossing))
+    if twice := [group for group in (*exact, *alike) if _labels(group) == 1 and not _crosses(group)]:
         count = sum(len(group.photos) - 1 for group in twice)
         title = (
             f"{counted(count, 'photo is a copy', 'photos are copies')} of another in the same split and "
-            "class, and "
-            f"{'counts' if count == 1 else 'count'} twice: harmless if few, and the interval of the score "
-            "is a "
-            "little wider than it says"
+            f"class, and {_s(count, 'counts', 'count')} twice: harmless if few, and the interval of the "
+            "score is a little wider than it says"
         )
         found.append(Finding("copies in one split", "note", title, _notes(subject, twice)))
-    if bursts:
+    if bursts := [group for group in similar if not _crosses(group)]:
         count = sum(len(group.photos) for group in bursts)
         title = (
             f"{counted(count, 'photo')} in {counted(len(bursts), 'group')} show almost the same, all of a "
-            "group in one "
-            "split: fine, but they tell the model less than their number promises"
+            "group in one split: fine, but they tell the model less than their number promises"
         )
         found.append(Finding("bursts", "note", title, _notes(subject, bursts)))
     return found
 
 
-def to_remove(groups: Sequence[Group]) -> Iterator[Photo]:
+def to_remove(groups: Sequence[Group], *, looks: bool = False) -> Iterator[Photo]:
     """The copies whose removal makes the score honest.
 
     The copy in test stays (in val, where test has none): the scored photos remain what they were, so that
     scores can be compared with earlier ones and no interval widens, and what is lost is a train photo. Where
     labels contradict each other somebody has to look, and nothing is removed.
+
+    Args:
+        groups: what was found.
+        looks: those that only look the same as well. Products of one line can look exactly alike.
     """
-    for group in _same(groups):
+    for group in (*_of_kind(groups, "exact"), *(_looks(groups) if looks else ())):
         if _crosses(group) and _labels(group) == 1:
             last = max(_RANKS[photo.split] for photo in group.photos)
             yield from (photo for photo in group.photos if _RANKS[photo.split] < last)
 
 
-def _same(groups: Sequence[Group]) -> list[Group]:
-    """The groups of exact ones and of copies, less those that a larger one holds whole."""
-    largest: list[Group] = []
-    held: set[Photo] = set()
-    for group in sorted(groups, key=lambda group: -len(group.photos)):
-        if group.kind != "similar" and not held.issuperset(group.photos):
-            largest.append(group)
-            held.update(group.photos)
-    return largest
+def _scenes(subject: Subject, crossing: Sequence[Group]) -> Finding:
+    count = sum(len(group.photos) for group in crossing)
+    rows = sum(_in_a_row(subject, group) for group in crossing)
+    hint = f"; {rows} of the {len(crossing)} groups follow each other in name or time" if rows else ""
+    way_out = (
+        "give the splits yourself, with each scene in one of them (a CSV file has a column for it)"
+        if subject.split_here
+        else "keep each scene in one split"
+    )
+    title = (
+        f"{counted(count, 'photo')} of the same scenes {_s(count, 'is', 'are')} spread over splits "
+        f"(bursts, frames of one video{hint}), which flatters the accuracy: {way_out}"
+    )
+    return Finding("scenes in several splits", "warning", title, _notes(subject, crossing))
+
+
+def _s(count: int, one: str, more: str) -> str:
+    return one if count == 1 else more
+
+
+def _of_kind(groups: Sequence[Group], kind: Kind) -> list[Group]:
+    return [group for group in groups if group.kind == kind]
+
+
+def _looks(groups: Sequence[Group]) -> list[Group]:
+    """Groups of copies, less the photos that are told as exact ones already: one of each content is left."""
+    found = []
+    for group in _of_kind(groups, "copy"):
+        # The scored one of several, which is the one that stays.
+        last = {photo.sha256: photo for photo in sorted(group.photos, key=lambda each: _RANKS[each.split])}
+        found.append(replace(group, photos=tuple(photo for photo in group.photos if photo in last.values())))
+    return found
+
+
+def _without(groups: Sequence[Group], gone: Iterable[Photo]) -> list[Group]:
+    """The groups less some photos, as far as two or more are left."""
+    away = set(gone)
+    left = [replace(group, photos=tuple(p for p in group.photos if p not in away)) for group in groups]
+    return [group for group in left if len(group.photos) > 1]
 
 
 def _labels(group: Group) -> int:

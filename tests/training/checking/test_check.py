@@ -190,9 +190,11 @@ def leave_train(data: Path) -> list[str]:
 
 
 BROUGHT_ALONG = {
-    leave_train: {"small classes", "few photos"},
+    leave_train: {"small classes", "few photos", "scenes in several splits"},
     lengthen: {"small photos"},
-    enlarge: {"blurred photos"},
+    enlarge: {"blurred photos", "copies in one split"},
+    darken: {"copies in one split"},
+    fade: {"copies in one split"},
     fade_ants: {"files that give the class away"},  # their files are of another quality then
 }
 

@@ -1,9 +1,8 @@
 """What groups of photos that show the same mean, and which of them may go."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from edgetl.contract import Contract
 from edgetl.training.checking import copies, fixing, mislabelled
@@ -41,12 +40,25 @@ def found(subject: Subject, *groups: Group) -> dict[str, str]:
     return {finding.kind: finding.severity for finding in copies.find(subject, groups)}
 
 
-@pytest.mark.parametrize("kind", ["exact", "copy"])
-def test_a_picture_in_two_splits_is_a_leak_and_the_train_copy_goes(kind: str) -> None:
+def test_a_picture_in_two_splits_is_a_leak_and_the_train_copy_goes() -> None:
     train, val, test = photo("a"), photo("b", "val"), photo("c", "test")
-    group = Group((train, val, test), kind, 0.99)  # type: ignore[arg-type]
+    group = Group((train, val, test), "exact", 1.0)
     assert found(subject(train, val, test), group) == {"leaks between splits": "error"}
     assert list(copies.to_remove([group])) == [train, val]
+
+
+def test_what_only_looks_like_a_copy_goes_when_asked_alone() -> None:
+    train, val, test = photo("a"), photo("b", "val"), photo("c", "test")
+    group = Group((train, val, test), "copy", 0.9)
+    assert found(subject(train, val, test), group) == {"copies in several splits": "warning"}
+    assert list(copies.to_remove([group])) == []
+    assert list(copies.to_remove([group], looks=True)) == [train, val]
+
+
+def test_photos_that_look_the_same_with_two_labels_are_a_warning_and_stay() -> None:
+    group = Group((photo("a"), photo("b", label=1)), "copy", 0.9)
+    assert found(subject(*group.photos), group) == {"same look, two labels": "warning"}
+    assert list(copies.to_remove([group], looks=True)) == []
 
 
 def test_a_picture_with_two_labels_waits_for_somebody_to_look() -> None:
@@ -89,18 +101,21 @@ def test_photos_of_the_same_seconds_follow_each_other_too() -> None:
 
 
 def test_a_group_inside_a_larger_one_is_told_once() -> None:
-    train, copy, test = photo("a"), photo("b"), photo("c", "test")
+    train, copy = photo("a"), photo("b")
+    test = replace(photo("c", "test"), sha256=train.sha256)
     scene = photo("d", "test")
-    exact = Group((train, copy), "exact", 1.0)
+    exact = Group((train, test), "exact", 1.0)
     wider = Group((train, copy, test), "copy", 0.98)
     widest = Group((train, copy, test, scene), "similar", 0.9)
     groups = [exact, wider, widest]
-    # Without the two that go, what is similar lies in test alone.
+    # Without those that go, what is similar lies in test alone.
     assert found(subject(train, copy, test, scene), *groups) == {
         "leaks between splits": "error",
+        "copies in several splits": "warning",
         "bursts": "note",
     }
-    assert sorted(each.path.stem for each in copies.to_remove(groups)) == ["a", "b"]
+    assert [each.path.stem for each in copies.to_remove(groups)] == ["a"]
+    assert sorted(each.path.stem for each in copies.to_remove(groups, looks=True)) == ["a", "b"]
 
 
 def test_groups_are_numbered_the_most_alike_first() -> None:

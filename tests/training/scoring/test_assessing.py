@@ -84,7 +84,9 @@ def test_with_three_classes_each_plays_the_unknown_one() -> None:
     random = np.random.default_rng(0)
     centres = np.zeros((3, 8))
     centres[0, 0], centres[1, 0], centres[2, 1] = 2.0, 3.5, 9.0
-    photos = tuple(Photo(Path(f"{n}.jpg"), n % 3, "train" if n < 240 else "val", f"{n}") for n in range(360))
+    photos = tuple(
+        Photo(Path(f"{n}.jpg"), n % 3, "train" if n < 240 else "val", f"{n:064x}") for n in range(360)
+    )
     labels = np.array([photo.label for photo in photos])
     features = (centres[labels] + random.normal(size=(360, 8))).astype(np.float32)
     dataset = Dataset(Path(), ("left", "right", "far"), photos)
@@ -130,8 +132,8 @@ def test_refuses_unknown_pictures_that_are_all_known(solar_photos: Path, tmp_pat
 
 
 def test_a_class_of_too_few_photos_is_not_cross_validated() -> None:
-    photos = tuple(Photo(Path(f"{n}.jpg"), int(n < 2), "train", f"{n}") for n in range(20))
-    scored = tuple(replace(photo, split="val", sha256=f"val {photo.sha256}") for photo in photos[4:12])
+    photos = tuple(Photo(Path(f"{n}.jpg"), int(n < 2), "train", f"{n:064x}") for n in range(20))
+    scored = tuple(replace(photo, split="val", sha256=f"f{photo.sha256[1:]}") for photo in photos[4:12])
     dataset = Dataset(Path(), ("many", "few"), photos + scored)
     random = np.random.default_rng(0)
     rows = {
