@@ -40,7 +40,7 @@ def metrics(classes: int = 2, images: int = 150, *, unknown: int = 0, folds: int
         crossed = cross_validate(rows, truth, hashes, labels, count=folds, class_weights="none", seed=0)
     found = scores.measure(
         Dataset(Path("photos"), labels, photos),
-        rows,
+        head.probabilities(rows),
         head,
         train_accuracy=1.0,
         rate=0.05 if unknown else None,

@@ -42,8 +42,9 @@ def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
     if crossing := [group for group in alike if _crosses(group)]:
         title = (
             f"{counted(len(crossing), 'group')} of photos that show the same "
-            f"{_s(len(crossing), 'is', 'are')} spread over splits, saved anew, resized, mirrored or cropped, or things that look exactly "
-            "alike: copies flatter the accuracy; look, and --fix-suspects moves those in train away"
+            f"{_s(len(crossing), 'is', 'are')} spread over splits, saved anew, resized, mirrored or cropped, "
+            "or things that look exactly alike: copies flatter the accuracy; look, and --fix-suspects moves "
+            "those in train away"
         )
         found.append(Finding("copies in several splits", "warning", title, _notes(subject, crossing)))
     if doubtful := [group for group in alike if _labels(group) > 1]:
