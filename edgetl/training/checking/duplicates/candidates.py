@@ -18,17 +18,20 @@ _BLOCK = 128
 """Photos compared with all others at a time: 100,000 others are 51 MB."""
 
 
-def directions(space: Space, thumbnails: Floats) -> Floats:
-    """Photos as they are, float32 (n, DIMENSIONS)."""
+def directions(space: Space, thumbnails: NDArray[np.float16]) -> Floats:
+    """Photos as they are, float16 (n, COARSE, COARSE) -> float32 (n, DIMENSIONS)."""
     whole = cosines()
-    return space.directions(normalised(whole @ thumbnails @ whole.T))
+    blocks = (thumbnails[start : start + _BLOCK] for start in range(0, len(thumbnails), _BLOCK))
+    return np.concatenate([space.directions(normalised(whole @ block @ whole.T)) for block in blocks])
 
 
-def near(space: Space, thumbnails: Floats, plain: Floats, progress: Progress) -> NDArray[np.int64]:
+def near(
+    space: Space, thumbnails: NDArray[np.float16], plain: Floats, progress: Progress
+) -> NDArray[np.int64]:
     """Pairs of photos of which one, cropped or turned, is among the other's nearest.
 
     Args:
-        thumbnails: float32 (n, COARSE, COARSE).
+        thumbnails: float16 (n, COARSE, COARSE).
         plain: :func:`directions` of them.
 
     Returns:
@@ -37,7 +40,7 @@ def near(space: Space, thumbnails: Floats, plain: Floats, progress: Progress) ->
     found = []
     with progress.step("near duplicates: candidates", total=len(plain)) as advance:
         for start in range(0, len(plain), _BLOCK):
-            block = thumbnails[start : start + _BLOCK]
+            block = thumbnails[start : start + _BLOCK].astype(np.float32)
             likeness = np.full((len(block), len(plain)), -1, np.float32)
             for rows in _views(space, block):
                 np.maximum(likeness, rows @ plain.T, out=likeness)

@@ -80,7 +80,8 @@ def _links(
         return [], []
     with tempfile.TemporaryDirectory() as folder:
         pixels, readable = thumbnails.write(distinct, Path(folder) / "thumbnails.npy", progress)
-        pairs, scores, found = _compare(pixels, _rows(features, readable), progress)
+        small = thumbnails.coarse(pixels, Path(folder) / "small.npy")
+        pairs, scores, found = _compare(pixels, small, _rows(features, readable), progress)
     numbers = {photo.sha256: number for number, photo in enumerate(distinct)}
     straight = upright(found)
     links: tuple[list[Link], list[Link]] = [], []
@@ -92,12 +93,11 @@ def _links(
 
 
 def _compare(
-    pixels: NDArray[np.uint8], features: Floats | None, progress: Progress
+    pixels: NDArray[np.uint8], small: NDArray[np.float16], features: Floats | None, progress: Progress
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Pairs worth a comparison, int64 (n, 2), their agreement and their places."""
     if len(pixels) < 2:
         return np.zeros((0, 2), np.int64), np.zeros(0, np.float32), np.zeros((0, 2, 3), np.float32)
-    small = thumbnails.coarse(pixels)
     learned = space.learn(small)
     plain = candidates.directions(learned, small)
     pairs = candidates.near(learned, small, plain, progress)

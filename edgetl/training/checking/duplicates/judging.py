@@ -14,7 +14,7 @@ from edgetl.progress import Progress
 from edgetl.runtime.engines import available_cores
 from edgetl.training.checking.duplicates.alignment import align, blurred, local_contrast, moved
 from edgetl.training.checking.duplicates.space import Floats
-from edgetl.training.checking.duplicates.thumbnails import coarse
+from edgetl.training.checking.duplicates.thumbnails import halved
 
 TILES = 16
 """Along each side: small enough that the lines of a common frame fill the fewer of them."""
@@ -61,7 +61,7 @@ def judge(
 
 def _judge(thumbnails: NDArray[np.uint8], pairs: NDArray[np.int64], places: Floats) -> tuple[Floats, Floats]:
     first, second = thumbnails[pairs[:, 0]], thumbnails[pairs[:, 1]]
-    small, other = coarse(first), coarse(second)
+    small, other = halved(first), halved(second)
     places, _ = align(_contrast(small), _contrast(other), places, _STEPS[0])
     scores = agreement(small, other, places)
     rest = np.flatnonzero(scores > _HOPELESS)

@@ -64,11 +64,13 @@ def turned(axes: Floats, turn: Turn) -> Floats:
     return np.asarray(grid.reshape(WAVES**2, -1)[1:])
 
 
-def best(space: Space, thumbnails: Floats, plain: Floats, pairs: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def best(
+    space: Space, thumbnails: NDArray[np.float16], plain: Floats, pairs: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
     """The best of all known places for each pair, looked for in both directions.
 
     Args:
-        thumbnails: float32 (n, COARSE, COARSE), of the photos that ``pairs`` counts.
+        thumbnails: float16 (n, COARSE, COARSE), of the photos that ``pairs`` counts.
         plain: their directions, float32 (n, DIMENSIONS).
         pairs: int64 (m, 2).
 
@@ -93,7 +95,7 @@ def best(space: Space, thumbnails: Floats, plain: Floats, pairs: NDArray[np.int6
 
 
 def _views(
-    space: Space, thumbnails: Floats, photos: NDArray[np.int64]
+    space: Space, thumbnails: NDArray[np.float16], photos: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
     """Some photos and their views, float32 (n, views, DIMENSIONS): turns first, then rows, then columns."""
     cuts = np.stack([cropped(*cut) for cut in _CUTS])

@@ -81,15 +81,16 @@ def unit(rows: NDArray[Any]) -> Floats:
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + np.float32(1e-6)), np.float32)
 
 
-def learn(thumbnails: Floats) -> Space:
+def learn(thumbnails: NDArray[np.float16]) -> Space:
     """Learn the space from a dataset.
 
     Args:
-        thumbnails: float32 (n, COARSE, COARSE), 0 to 255, in an order that does not depend on file names.
+        thumbnails: float16 (n, COARSE, COARSE), 0 to 255, in an order that does not depend on file names.
     """
     import scipy.linalg
 
     chosen = thumbnails[np.linspace(0, len(thumbnails) - 1, min(_SAMPLE, len(thumbnails))).astype(int)]
+    chosen = chosen.astype(np.float32)
     whole = cosines()
     rows = normalised(whole @ chosen @ whole.T)
     # What natural pictures are like: power falls with the square of the frequency (Field, JOSA A 1987).

@@ -17,6 +17,8 @@ COARSE = 64
 """Height and width of the pictures that candidates are looked for in."""
 # Squashed, not cropped: what a crop of the photo has lost are its borders.
 _CONTRACT = Contract(SIDE, SIDE, resize="squash")
+_BLOCK = 1024
+"""Photos that are in memory at a time: 67 MB."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -43,7 +45,26 @@ def write(photos: Sequence[Photo], file: Path, progress: Progress) -> tuple[NDAr
     return thumbnails[: len(kept)], kept
 
 
-def coarse(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+def coarse(thumbnails: NDArray[np.uint8], file: Path) -> NDArray[np.float16]:
+    """The same in half the size, in another file.
+
+    Args:
+        thumbnails: uint8 (n, SIDE, SIDE).
+        file: a ``.npy`` to make.
+
+    Returns:
+        float16 (n, COARSE, COARSE), mapped from the file. It holds quarters up to 255 exactly.
+
+    Raises:
+        WriteError: the disk is full.
+    """
+    smaller = files.new_array(file, (len(thumbnails), COARSE, COARSE), np.float16)
+    for start in range(0, len(thumbnails), _BLOCK):
+        smaller[start : start + _BLOCK] = halved(thumbnails[start : start + _BLOCK])
+    return smaller
+
+
+def halved(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 (n, SIDE, SIDE) -> float32 (n, COARSE, COARSE), averaged."""
     step = SIDE // COARSE
     parts = thumbnails.reshape(len(thumbnails), COARSE, step, COARSE, step)
