@@ -5,6 +5,7 @@ export down: so everything that imports TensorFlow or Keras runs here, its outpu
 """
 
 import contextlib
+import errno
 import os
 import pickle
 import signal
@@ -20,12 +21,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from edgetl import debug, relayed
-from edgetl.errors import ConversionError, EdgetlError
+from edgetl.errors import ConversionError, EdgetlError, WriteError
 from edgetl.progress import Progress
 
 _running: set["subprocess.Popen[bytes]"] = set()
 _stopped: "weakref.WeakSet[subprocess.Popen[bytes]]" = weakref.WeakSet()
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_MODULE_LOADING": "LAZY"}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (
+    "the disk is full: free some space, or name another folder in EDGETL_CACHE for the cache and in TMPDIR "
+    "for temporary files"
+)
 # tf2onnx walks through sets of names: with another order of them it writes other bytes.
 _STEADY = {"PYTHONHASHSEED": "0"}
 
@@ -164,10 +170,16 @@ def _answer(request: str, answer: str, pipe: str | None = None) -> None:
         raise SystemExit(130) from None
     except Exception as error:  # noqa: BLE001 - whatever a converter raises is the answer
         traceback.print_exc()
-        outcome = (
-            "raised",
-            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}",
-        )
+        if isinstance(error, OSError) and error.errno in _FULL:
+            # Whatever library met it; where the user's own place is full, that is told with its name.
+            outcome = ("raised", WriteError(_NO_ROOM))
+        else:
+            outcome = ("raised", _first_line(error))
     part = Path(answer + ".part")
     part.write_bytes(pickle.dumps(outcome))
     part.replace(answer)
+
+
+def _first_line(error: Exception) -> str:
+    words = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {words[0] if words else ''}"

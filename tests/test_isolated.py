@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgetl import debug, isolated
-from edgetl.errors import BundleError, ConversionError
+from edgetl.errors import BundleError, ConversionError, WriteError
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +107,9 @@ def test_a_call_that_is_stopped_is_no_failure_to_go_round() -> None:
         isolated.stop_all()
         with pytest.raises(CancelledError, match="sleeping was stopped"):
             waiting.result(timeout=20)
+
+
+def test_a_full_disk_is_a_sentence_whichever_library_met_it(tmp_path: Path, small_disk: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(2_000_000))
+    with pytest.raises(WriteError, match=r"^the disk is full: free some space, or name another folder in"):
+        isolated.call("shutil:copyfile", tmp_path / "large", small_disk / "large", doing="copying")
