@@ -104,19 +104,9 @@ def assess(
         strange = unseen.of_folder(head.probabilities(unknown), str(wanted.unknown))
     elif len(photos.labels) >= unseen.FEWEST_CLASSES:
         strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
-    found = scores.measure(
-        photos,
-        head.probabilities(rows[photos.scored_split][0]),
-        head,
-        train_accuracy=float((head.probabilities(train).argmax(axis=1) == labels).mean()),
-        rate=_rate(wanted, unknown),
-        unknown=strange,
-        cross_validated=_cross_validated(photos, rows, wanted, progress),
-        seed=wanted.seed,
-    )
-    if weak := rejection.weakness(found.rejection):
-        progress.warn(weak)
-    return found
+    answers = {split: head.probabilities(rows[split][0]) for split in {photos.scored_split, "train"}}
+    crossed = _cross_validated(photos, rows, wanted, progress)
+    return _measured(photos, answers, head, wanted, strange, crossed, progress)
 
 
 def assess_network(
@@ -138,26 +128,35 @@ def assess_network(
         progress: hears of what is weak.
     """
     strange = None if unknown is None else unseen.of_folder(unknown, str(wanted.unknown))
+    return _measured(photos, probabilities, head, wanted, strange, None, progress)
+
+
+def _measured(
+    photos: Dataset,
+    probabilities: Mapping[str, Floats],
+    head: Head,
+    wanted: TrainConfig,
+    unknown: Unknown | None,
+    cross_validated: CrossValidated | None,
+    progress: Progress,
+) -> Metrics:
     labels = np.array([photo.label for photo in photos.split("train")])
+    rate = wanted.false_accept
+    if rate is None and wanted.unknown is not None:
+        rate = rejection.USUAL_RATE
     found = scores.measure(
         photos,
         probabilities[photos.scored_split],
         head,
         train_accuracy=float((probabilities["train"].argmax(axis=1) == labels).mean()),
-        rate=_rate(wanted, unknown),
-        unknown=strange,
-        cross_validated=None,
+        rate=rate,
+        unknown=unknown,
+        cross_validated=cross_validated,
         seed=wanted.seed,
     )
     if weak := rejection.weakness(found.rejection):
         progress.warn(weak)
     return found
-
-
-def _rate(wanted: TrainConfig, unknown: Floats | None) -> float | None:
-    if wanted.false_accept is None and unknown is not None:
-        return rejection.USUAL_RATE
-    return wanted.false_accept
 
 
 def _cross_validated(
