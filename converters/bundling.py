@@ -94,6 +94,7 @@ def write(
         measured_on=here,
         embedding=shop.embedding,
         exemplars=exemplars.write(folder, shop.exemplars),
+        tasks=item.tasks,
         provenance={
             **item.provenance,
             "calibration": _pictures(shop.calibrating),
@@ -113,7 +114,7 @@ def _confusion(shop: Workshop) -> dict[str, Any]:
     """Counts of the trained model's answers to the scored pictures, a row for each true class; empty where a
     matrix would be too large to be read."""
     classes = len(shop.subject.contract.labels)
-    if classes > _MOST_CLASSES:
+    if classes > _MOST_CLASSES or shop.subject.tasks:
         return {}
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (shop.scored.truth, shop.reference.argmax(axis=1)), 1)

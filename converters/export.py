@@ -13,6 +13,7 @@ from edgetl.benchmarks import machine
 from edgetl.bundle import MANIFEST, Bundle
 from edgetl.converters import bundling, calibration, jobs, ladder, subject
 from edgetl.converters.adoption.options import ModelOptions
+from edgetl.converters.aware import fit
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.formats import AUTO, Format
 from edgetl.converters.gate import Limits
@@ -81,6 +82,7 @@ def export(
     max_size_bytes: int | None = None,
     keep_failing: bool = False,
     embedding: bool = False,
+    quantize_aware: bool = False,
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
@@ -104,6 +106,7 @@ def export(
         max_size_bytes: likewise, of its files.
         keep_failing: put variants that failed into the bundle too, marked.
         embedding: add the features in front of the head as a second output of every variant.
+        quantize_aware: fine-tune with simulated int8 where int8 is over the limits without.
         force: replace the bundle that stands at ``out``.
         progress: hears of each step and of each variant's score.
 
@@ -127,13 +130,19 @@ def export(
         if out is not None:
             files.refuse_place(Path(out), replace=force, marker=MANIFEST)
         item = _open(source, data, options, scratch, progress)
+        if quantize_aware:
+            fit.check(item, planned)
         place = Path(out) if out is not None else item.place
         files.refuse_place(place, replace=force, marker=MANIFEST)
         jobs.check_space(place, scratch, item, planned, calibration_images)
         for note in item.notes:
             progress.warn(note)
+        if item.tasks and embedding:
+            progress.warn("the bundle can be taught no classes on the device: it has several tasks or labels")
         count = jobs.workers()
-        shop = _workshop(item, planned, calibration_images, limits, scratch, progress, embedding, count)
+        shop = _workshop(
+            item, planned, calibration_images, limits, scratch, progress, embedding, count, quantize_aware
+        )
         attempts = _make_all(shop, planned, recipe or Recipe(), count)
         kept = [attempt for attempt in attempts if attempt.reason is None or keep_failing]
         if not kept:
@@ -166,6 +175,8 @@ def describe(row: Scored | Attempt) -> str:
         f"accuracy {format_share(score.accuracy.value)}  drop {score.drop.value:+.1f} points "
         f"({score.drop.low:+.1f} to {score.drop.high:+.1f})  agreement {format_share(score.agreement)}"
     )
+    for task in score.tasks:
+        text += f"; {task.name} {format_share(task.accuracy.value)} ({task.drop.value:+.1f})"
     if row.reason is not None:
         return f"{text}  FAILED: {row.reason}"
     return text if row.doubt is None else f"{text}; {row.doubt}"
@@ -190,6 +201,7 @@ def _workshop(
     progress: Progress,
     embedding: bool,
     count: int,
+    quantize_aware: bool,
 ) -> Workshop:
     calibrating: PixelSet | None = None
     if jobs.steps(wanted):
@@ -210,7 +222,10 @@ def _workshop(
     )
     threads = max(1, engines.available_cores() // count)
     return Workshop(
-        item, calibrating, scored, limits, scratch, progress, embedding=embedding, threads=threads
+        *(item, calibrating, scored, limits, scratch, progress),
+        embedding=embedding,
+        threads=threads,
+        quantize_aware=quantize_aware,
     )
 
 
@@ -220,6 +235,8 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
     steps = jobs.steps(wanted)
     # Rounding weights reads the ONNX graph, whatever formats are asked for.
     drawn = formats if "onnx" in formats or shop.calibrating is None else [*formats, "onnx"]
+    if shop.quantize_aware and "tflite" not in drawn:
+        drawn = [*drawn, "tflite"]
     pool = ThreadPoolExecutor(count)
     started: list[Future[Any]] = []
     try:
@@ -227,7 +244,8 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
         reference = pool.submit(shop.ask_reference)
         started += [graphs, reference]
         folder = graphs.result()
-        noted = pool.submit(shop.note_exemplars, wanted[0][0], folder) if shop.embedding else None
+        taught = shop.embedding and not shop.subject.tasks
+        noted = pool.submit(shop.note_exemplars, wanted[0][0], folder) if taught else None
         started += [noted] if noted is not None else []
         base = shop.base(shop.subject.model, folder, steps)
         reference.result()
@@ -237,7 +255,7 @@ def _make_all(shop: Workshop, wanted: Sequence[Job], recipe: Recipe, count: int)
             attempt = (
                 ladder.climb(format_, shop, base, drawn)
                 if precision == AUTO
-                else _made(shop, format_, precision, base, recipe)
+                else _made(shop, format_, precision, base, recipe, drawn)
             )
             shop.progress.note(describe(attempt))
             return attempt
@@ -273,9 +291,13 @@ def _graphs(shop: Workshop, formats: Sequence[str], drawn: Sequence[str]) -> Pat
         return shop.graphs(shop.subject.model, formats, "write the other float graphs")
 
 
-def _made(shop: Workshop, format_: Format, precision: str, base: Base, recipe: Recipe) -> Attempt:
+def _made(
+    shop: Workshop, format_: Format, precision: str, base: Base, recipe: Recipe, drawn: Sequence[str]
+) -> Attempt:
     attempt = shop.make(format_, precision, base, recipe, _WORDS[precision])
     assert isinstance(attempt, Attempt)  # only the ladder asks for speed
+    if precision == "int8" and shop.quantize_aware and attempt.reason is not None:
+        return ladder.retrained(format_, shop, base, drawn, attempt)
     return attempt
 
 

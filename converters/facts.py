@@ -1,9 +1,10 @@
 """What a model file says about itself; ``metadata.py`` writes it into the files."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edgetl.contract import Contract
+from edgetl.tasks import Task
 
 PROBABILITIES, EMBEDDING = "probabilities", "embedding"
 """Names of the outputs, in every format."""
@@ -24,6 +25,8 @@ class ModelFacts:
     """Whether a second output, ``embedding``, gives the features in front of the head."""
     author: str | None = None
     licence: str | None = None
+    tasks: tuple[Task, ...] = ()
+    """What the labels are cut into; empty where exactly one of them holds."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -41,6 +44,9 @@ class ModelFacts:
             "license": self.licence,
             "labels": json.dumps(self.labels, ensure_ascii=False),
             "task": "image-classification",
+            "tasks": json.dumps([asdict(task) for task in self.tasks], ensure_ascii=False)
+            if self.tasks
+            else None,
             "precision": self.precision,
             "outputs": json.dumps([PROBABILITIES, EMBEDDING] if self.embedding else [PROBABILITIES]),
             "height": str(contract.height),

@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from numpy.typing import NDArray
 
+from edgetl.converters import tail
 from edgetl.converters.request import NO_HEAD
 from edgetl.errors import ConversionError
 
@@ -127,16 +128,34 @@ def _named(model: schema.ModelT, name: str, index: int) -> schema.TensorMapT:
     return entry
 
 
-def head(model: schema.ModelT) -> schema.OperatorT | None:
-    """The matrix product in front of the softmax; None when there is none, or one without a bias."""
-    found = of_kind(model, [Op.FULLY_CONNECTED, Op.SOFTMAX])
-    if len(found) < 2 or [kind(model, operator) for operator in found[-2:]] != [
-        Op.FULLY_CONNECTED,
-        Op.SOFTMAX,
-    ]:
+def find_tail(model: schema.ModelT) -> tail.Tail[schema.OperatorT] | None:
+    """What stands behind the head: softmax or sigmoids, and what cuts values into tasks."""
+    only = graph(model)
+    makers = {int(index): operator for operator in only.operators for index in operator.outputs}
+    names = {number: name for name, number in vars(Op).items() if isinstance(number, int)}
+    last = makers.get(int(only.outputs[0]))
+    if last is None:
         return None
-    last = found[-2]
-    if len(last.inputs) < 3 or int(last.inputs[2]) < 0 or last.outputs[0] != found[-1].inputs[0]:
+    return tail.find(
+        last,
+        lambda operator: names.get(kind(model, operator), ""),
+        lambda operator: [makers.get(int(index)) for index in operator.inputs],
+        lambda one, other: one is other,
+    )
+
+
+def head(model: schema.ModelT) -> schema.OperatorT | None:
+    """The matrix product in front of them; None when there is none, or one without a bias."""
+    behind = find_tail(model)
+    if behind is not None:
+        last = behind.head
+    else:  # a model of the user's own may do something with what its softmax gives
+        tops = of_kind(model, [Op.SOFTMAX])[-1:]
+        makers = [one for one in graph(model).operators if tops and tops[0].inputs[0] in one.outputs]
+        if not makers:
+            return None
+        last = makers[0]
+    if kind(model, last) != Op.FULLY_CONNECTED or len(last.inputs) < 3 or int(last.inputs[2]) < 0:
         return None
     return last
 
@@ -148,9 +167,9 @@ def name_ends(model: schema.ModelT, *, embedding: bool) -> None:
         ConversionError: an embedding is asked for and there is no head that reads one.
     """
     only = graph(model)
-    softmax = bool(of_kind(model, [Op.SOFTMAX]))
-    outputs = {"probabilities" if softmax else "embedding": int(only.outputs[0])}
-    if embedding and softmax:
+    answers = find_tail(model) is not None or bool(of_kind(model, [Op.SOFTMAX]))
+    outputs = {"probabilities" if answers else "embedding": int(only.outputs[0])}
+    if embedding and answers:
         last = head(model)
         if last is None:
             raise ConversionError(NO_HEAD)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edgetl.errors import UsageError
-from edgetl.manifest import Score
+from edgetl.manifest import Score, TaskScore
 from edgetl.reports.units import format_share
 
 
@@ -34,7 +34,14 @@ class Limits:
 
 
 def refusal(name: str, score: Score, limits: Limits) -> str | None:
-    """Why a variant fails, or None when it is within the limits."""
+    """Why a variant fails, or None when it is within the limits, at every task where there are several."""
+    for task in score.tasks:
+        if reason := _refusal(f"{name} at the task {task.name!r}", task, limits):
+            return reason
+    return _refusal(name, score, limits)
+
+
+def _refusal(name: str, score: Score | TaskScore, limits: Limits) -> str | None:
     if score.drop.value > limits.max_drop:
         return f"{name} loses {score.drop.value:.1f} points, more than --max-drop {limits.max_drop:g}"
     if score.agreement < limits.min_agreement:
@@ -47,6 +54,10 @@ def refusal(name: str, score: Score, limits: Limits) -> str | None:
 
 def doubt(score: Score, limits: Limits) -> str | None:
     """Said when the pictures are too few to tell the drop from the limit; None when they are enough."""
-    if score.agreement == 1 or not score.drop.low <= limits.max_drop <= score.drop.high:
+    parts: tuple[Score | TaskScore, ...] = (*score.tasks, score)
+    unsure = [
+        part for part in parts if part.agreement < 1 and part.drop.low <= limits.max_drop <= part.drop.high
+    ]
+    if not unsure:
         return None
-    return f"{score.images} pictures are too few to tell that from the limit of {limits.max_drop:g}"
+    return f"{unsure[0].images} pictures are too few to tell that from the limit of {limits.max_drop:g}"

@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgetl.converters.formats import Format
 from edgetl.converters.request import Recipe
 from edgetl.converters.results import LayerError
@@ -24,14 +27,16 @@ class Rung:
     base: Base
     recipe: Recipe = field(default_factory=Recipe)
     words: str = ""
+    simulated: NDArray[np.float32] | None = None
+    """float32 (n, classes), what its file must say of the scored photos, where training has simulated it."""
 
 
 def climb(format_: Format, shop: Workshop, base: Base, formats: Sequence[str]) -> Attempt:
     """Try rung after rung until one is within the limits; tells each with its drop and its cost.
 
     Rungs: int8 as in ``Recipe``'s defaults; ranges averaged over all calibration photos; channels
-    equalised; the layers that int8 hurts most in float; int16x8 or dynamic, where the format has it and
-    it is faster than float32; float16.
+    equalised; with ``--quantize-aware`` int8 that was trained; the layers that int8 hurts most in float;
+    int16x8 or dynamic, where the format has it and it is faster than float32; float16.
 
     Args:
         format_: of the variant.
@@ -61,6 +66,8 @@ def climb(format_: Format, shop: Workshop, base: Base, formats: Sequence[str]) -
             shop.progress.note(f"{name}: {made}")
             continue
         tried.append(made)
+        if rung.simulated is not None:
+            shop.progress.note(f"{name}: {_likeness(made.outputs, rung.simulated)}")
         if made.reason is None:
             if number > 1:
                 shop.progress.note(f"{name}: {_cost(made)}: good enough")
@@ -94,6 +101,8 @@ def _rungs(
             equalised[0],
             words=f"channels of {found.tensors} tensors equalised (scales up to {found.largest_ratio:g} : 1)",
         )
+    if shop.quantize_aware:
+        yield from _trained(format_, shop, base, formats)
     in_int8 = [attempt for attempt in tried if attempt.variant.precision == "int8"]
     if in_int8:
         best = _best(in_int8)
@@ -113,6 +122,44 @@ def _rungs(
             yield Rung(precision, base, words="every layer")
             break
     yield Rung("float16", base, words="weights in half precision")
+
+
+def _trained(format_: Format, shop: Workshop, base: Base, formats: Sequence[str]) -> Iterator[Rung]:
+    try:
+        found = shop.trained(base, formats)
+    except ConversionError as error:
+        shop.progress.note(f"{format_.name}: int8 is not trained ({error})")
+        return
+    if found is None:
+        shop.progress.note(f"{format_.name}: int8 that was trained is left out, for it gained nothing")
+    elif format_.name == "tflite":
+        # The file is what was simulated, head and all.
+        yield Rung("int8", found.base, Recipe(correct_head=False), found.words, found.simulated)
+    else:
+        yield Rung("int8", found.base, words=f"{found.words}; ranges measured anew")
+
+
+def retrained(
+    format_: Format, shop: Workshop, base: Base, formats: Sequence[str], untrained: Attempt
+) -> Attempt:
+    """The better of an int8 that is over the limit and of one that was trained."""
+    tried = [untrained]
+    for rung in _trained(format_, shop, base, formats):
+        made = shop.make(format_, rung.precision, rung.base, rung.recipe, rung.words)
+        assert isinstance(made, Attempt)  # only rungs that must be fast are not
+        if rung.simulated is not None:
+            shop.progress.note(f"{made.variant.name}: {_likeness(made.outputs, rung.simulated)}")
+        tried.append(made)
+    return _best(tried)
+
+
+def _likeness(found: NDArray[np.float32], simulated: NDArray[np.float32]) -> str:
+    """How much the file answers like the simulation that was trained."""
+    same = int((found.argmax(axis=1) == simulated.argmax(axis=1)).sum())
+    return (
+        f"the file answers as it was trained to on {same} of {len(found)} photos, its probabilities within "
+        f"{np.abs(found - simulated).max():.1g}"
+    )
 
 
 def worst_layers(errors: Sequence[LayerError]) -> Iterator[tuple[LayerError, ...]]:

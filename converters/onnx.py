@@ -95,7 +95,10 @@ def _scale_each_channel(quantized: onnx.ModelProto, model: onnx.ModelProto) -> N
 
 def _int8(model: onnx.ModelProto, request: ConversionRequest, scratch: Path) -> onnx.ModelProto:
     kept = _kept_in_float(model, request.recipe, request.rounded())
-    _round(model, request.rounded())
+    request.check_put(_round(model, request.rounded()), "ONNX")
+    head, trained = onnx_edit.find_head(model), request.tuned_head()
+    if head is not None and trained is not None:
+        onnx_edit.set_head(model, head, trained)
     onnx_input.fold(model)
     quantized = _quantized(model, request, kept, scratch)
     return _with_corrected_head(quantized, request) if _small_head(model) else quantized
@@ -120,8 +123,8 @@ _PRECISIONS: Mapping[str, Callable[[onnx.ModelProto, ConversionRequest, Path], o
 }
 
 
-def _round(model: onnx.ModelProto, layers: Mapping[int, Layer]) -> None:
-    """Put weights onto the steps that ``rounding.py`` chose."""
+def _round(model: onnx.ModelProto, layers: Mapping[int, Layer]) -> bool:
+    """Put weights onto the steps that ``rounding.py`` or training chose; says whether all are there."""
 
     def put(node: onnx.NodeProto, layer: Layer) -> None:
         bias = onnx_edit.constant(model, node.input[2])
@@ -130,7 +133,7 @@ def _round(model: onnx.ModelProto, layers: Mapping[int, Layer]) -> None:
 
     constants = {tensor.name for tensor in model.graph.initializer}
     nodes = [node for node in onnx_edit.weighted(model) if node.op_type == "Conv" and len(node.input) == 3]
-    rounding.apply(
+    return rounding.apply(
         [(node, onnx_edit.constant(model, node.input[1])) for node in nodes if node.input[2] in constants],
         layers,
         put,
@@ -171,11 +174,14 @@ def _quantized(
 
 
 def _kept_in_float(model: onnx.ModelProto, recipe: Recipe, layers: Mapping[int, Layer]) -> list[str]:
-    """Names of the nodes of the normalisation, of the softmax, of a small head and of the chosen layers."""
+    """Names of the nodes of the normalisation, of what is behind the head, of a small head and of the
+    chosen layers."""
     rounding.check_found(recipe.float_layers, set(layers), "ONNX")
     first = onnx_edit.first_weighted_place(model)
     kept = [node.name for node in model.graph.node[:first] if node.op_type != "Transpose"]
-    kept += [node.name for node in model.graph.node if node.op_type == "Softmax"]
+    behind = onnx_edit.find_tail(model)
+    kept += [node.name for node in (behind.nodes if behind is not None else ())]
+    kept += [node.name for node in model.graph.node if node.op_type == "Softmax" and node.name not in kept]
     kept += [
         layer.name for place, layer in enumerate(onnx_edit.weighted(model)) if place in recipe.float_layers
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgetl.converters import tail
 from edgetl.converters.request import NO_HEAD, HeadWeights
 from edgetl.errors import ConversionError
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
@@ -16,7 +17,7 @@ WEIGHTED = ("Conv", "MatMul", "Gemm")
 
 @dataclass(frozen=True)
 class Head:
-    """The last matrix product in front of the softmax."""
+    """The last matrix product in front of the softmax, or of what cuts its answers into tasks."""
 
     nodes: tuple[str, ...]
     """Names of the product and, where it stands alone, of the addition of the bias."""
@@ -38,9 +39,9 @@ def tidy(model: onnx.ModelProto, *, embedding: bool) -> None:
     """
     graph = model.graph
     _in_one_order(graph)
-    softmax = any(node.op_type == "Softmax" for node in graph.node)
-    _rename(graph, graph.output[0].name, "probabilities" if softmax else "embedding")
-    if embedding and softmax:
+    answers = find_tail(model) is not None or any(node.op_type == "Softmax" for node in graph.node)
+    _rename(graph, graph.output[0].name, "probabilities" if answers else "embedding")
+    if embedding and answers:
         head = find_head(model)
         if head is None:
             raise ConversionError(NO_HEAD)
@@ -110,12 +111,27 @@ def _in_one_order(graph: onnx.GraphProto) -> None:
     graph.initializer.extend(used)
 
 
+def find_tail(model: onnx.ModelProto) -> tail.Tail[onnx.NodeProto] | None:
+    """What stands behind the head."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    last = makers.get(model.graph.output[0].name)
+    if last is None:
+        return None
+    return tail.find(
+        last,
+        lambda node: str(node.op_type),
+        lambda node: [makers.get(name) for name in node.input],
+        lambda one, other: one.output[0] == other.output[0],
+    )
+
+
 def find_head(model: onnx.ModelProto) -> Head | None:
-    """The head, or None when the model does not end in a matrix product, a bias and a softmax."""
+    """The head, or None when the model does not end in a matrix product, a bias and a softmax or sigmoids."""
     makers = {name: node for node in model.graph.node for name in node.output}
     constants = {tensor.name for tensor in model.graph.initializer}
+    behind = find_tail(model)
     tops = [node for node in model.graph.node if node.op_type == "Softmax"]
-    last = makers.get(tops[-1].input[0]) if tops else None
+    last = behind.head if behind is not None else makers.get(tops[-1].input[0]) if tops else None
     if last is None:
         return None
     if last.op_type == "Gemm" and {*last.input[1:]} <= constants and len(last.input) == 3:

@@ -42,7 +42,10 @@ def convert(request: ConversionRequest) -> ConvertedModel:
 
 def _int8(model: openvino.Model, request: ConversionRequest) -> openvino.Model:
     kept = _kept_in_float(model, request.recipe, request.rounded())
-    _round(model, request.rounded())
+    request.check_put(_round(model, request.rounded()), "OpenVINO")
+    source, trained = openvino_edit.find_head(model), request.tuned_head()
+    if source is not None and trained is not None:
+        openvino_edit.set_head(source, trained)
     quantized = _quantized(model, request, kept)
     head, logits = openvino_edit.find_head(quantized), request.wanted_logits()
     if head is None or logits is None or head[0].get_friendly_name() not in kept:
@@ -54,10 +57,10 @@ def _int8(model: openvino.Model, request: ConversionRequest) -> openvino.Model:
     return quantized
 
 
-def _round(model: openvino.Model, layers: Mapping[int, Layer]) -> None:
-    """Put weights onto the steps that ``rounding.py`` chose."""
+def _round(model: openvino.Model, layers: Mapping[int, Layer]) -> bool:
+    """Put weights onto the steps that ``rounding.py`` or training chose; says whether all are there."""
     rows = [row for row in openvino_edit.kernels(model) if openvino_edit.bias_behind(row[0]) is not None]
-    rounding.apply(rows, layers, openvino_edit.set_kernel)
+    return rounding.apply(rows, layers, openvino_edit.set_kernel)
 
 
 def _quantized(model: openvino.Model, request: ConversionRequest, kept: list[str]) -> openvino.Model:

@@ -8,6 +8,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from edgetl.converters import tail
 from edgetl.converters.request import NO_HEAD, HeadWeights
 from edgetl.converters.results import Layer
 from edgetl.errors import ConversionError
@@ -22,10 +23,10 @@ def tidy(model: openvino.Model, *, embedding: bool) -> None:
     Raises:
         ConversionError: an embedding is asked for and there is no head that reads one.
     """
-    softmax = any(op.get_type_name() == "Softmax" for op in model.get_ops())
+    answers = _tail(model) is not None or any(op.get_type_name() == "Softmax" for op in model.get_ops())
     model.input(0).get_tensor().set_names({"pixels"})
-    model.output(0).get_tensor().set_names({"probabilities" if softmax else "embedding"})
-    if embedding and softmax:
+    model.output(0).get_tensor().set_names({"probabilities" if answers else "embedding"})
+    if embedding and answers:
         head = find_head(model)
         if head is None:
             raise ConversionError(NO_HEAD)
@@ -35,11 +36,13 @@ def tidy(model: openvino.Model, *, embedding: bool) -> None:
 
 
 def find_head(model: openvino.Model) -> tuple[openvino.Node, openvino.Node] | None:
-    """The matrix product and the addition in front of the softmax, or None when it has other layers."""
+    """The matrix product and the addition in front of the softmax, of sigmoids, or of what cuts their values
+    into tasks; None when it has other layers."""
+    behind = _tail(model)
     tops = [op for op in model.get_ordered_ops() if op.get_type_name() == "Softmax"]
-    if not tops:
+    if behind is None and not tops:
         return None
-    add = tops[-1].input_value(0).get_node()
+    add = behind.head if behind is not None else tops[-1].input_value(0).get_node()
     if add.get_type_name() != "Add":
         return None
     product = add.input_value(0).get_node()
@@ -47,6 +50,18 @@ def find_head(model: openvino.Model) -> tuple[openvino.Node, openvino.Node] | No
     if product.get_type_name() != "MatMul" or any(end.get_type_name() != "Constant" for end in ends):
         return None
     return product, add
+
+
+def _tail(model: openvino.Model) -> tail.Tail[openvino.Node] | None:
+    """What stands behind the head."""
+    return tail.find(
+        model.output(0).get_node().input_value(0).get_node()
+        if model.output(0).get_node().get_type_name() == "Result"
+        else model.output(0).get_node(),
+        lambda op: str(op.get_type_name()),
+        lambda op: [value.get_node() for value in op.input_values()],
+        lambda one, other: one.get_friendly_name() == other.get_friendly_name(),
+    )
 
 
 def head_weights(head: tuple[openvino.Node, openvino.Node]) -> HeadWeights:

@@ -8,6 +8,7 @@ from edgetl import extras, files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
 from edgetl.converters import jobs, subject
 from edgetl.converters.adoption.options import ModelOptions, kind_of
+from edgetl.converters.aware import fit
 from edgetl.errors import BundleError, EdgetlError, MissingPackageError, RunError, UsageError
 from edgetl.reports.units import format_duration
 from edgetl.runtime import engines
@@ -52,6 +53,7 @@ def plan(
     data: str | Path | None = None,
     options: ModelOptions | None = None,
     calibration_images: int = 500,
+    quantize_aware: bool = False,
     force: bool = False,
 ) -> Plan:
     """Say what ``export`` would do, with the same arguments; nothing is loaded, converted or written.
@@ -82,6 +84,8 @@ def plan(
                     f"{gone[0]}, a photo of this run, is gone: give the folder of photos with --data"
                 )
             photos = f"{len(found.scored)} {found.split} photos score"
+            if quantize_aware:
+                fit.check(found, planned)
             if jobs.needs_pictures(planned):
                 # Raises where there are too few.
                 photos = f"{len(found.calibrating(calibration_images))} calibrate int8, {photos}"

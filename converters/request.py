@@ -1,5 +1,6 @@
 """What a converter is asked for and what it gives back."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from edgetl.contract import Contract
 from edgetl.converters.facts import ModelFacts
-from edgetl.converters.results import Layer, read_layers
-from edgetl.errors import UsageError
+from edgetl.converters.results import TUNED_HEAD, TUNED_LAYERS, TUNED_RANGES, Layer, read_layers
+from edgetl.errors import ConversionError, UsageError
 
 CALIBRATED = ("int8", "int16x8")
 """Precisions whose ranges of activations come from pictures."""
@@ -79,6 +80,8 @@ class ConversionRequest:
     layers: Path | None = None
     """What ``rounding.write`` wrote, for float16 with its steps and else with those of int8; without it
     weights are rounded one by one, and ``Recipe.float_layers`` cannot be found."""
+    tuned: Path | None = None
+    """Folder with what the training of int8 found (``results.TUNED_LAYERS``); it goes before ``layers``."""
     work: Path | None = None
     """A folder that the requests for one graph share: ranges of activations are measured once."""
 
@@ -105,11 +108,39 @@ class ConversionRequest:
 
     def rounded(self) -> Mapping[int, Layer]:
         """What ``rounding.write`` found, by place in the ONNX graph; empty when there is none."""
+        if self.tuned is not None:
+            return read_layers(self.tuned / TUNED_LAYERS)
         if self.layers is None:
             return {}
         found = read_layers(self.layers)
         if not self.rounds():
             return {place: layer.as_it_was() for place, layer in found.items()}
+        return found
+
+    def check_put(self, done: bool, format_: str) -> None:
+        """See that weights that were trained are in the graph.
+
+        Raises:
+            ConversionError: they are not, for it does not have all of the layers.
+        """
+        if self.tuned is not None and not done:
+            raise ConversionError(
+                f"the {format_} graph does not have every layer that was trained: leave --quantize-aware "
+                "out, or choose --formats tflite"
+            )
+
+    def tuned_head(self) -> HeadWeights | None:
+        """The head that the training of int8 found; None without one."""
+        if self.tuned is None or not (self.tuned / TUNED_HEAD).is_file():
+            return None
+        with np.load(self.tuned / TUNED_HEAD, allow_pickle=False) as arrays:
+            return HeadWeights(arrays["kernel"], arrays["bias"])
+
+    def tuned_ranges(self) -> dict[str, tuple[float, float]] | None:
+        """Ranges of the TFLite graph's activations that the training of int8 found; None without them."""
+        if self.tuned is None:
+            return None
+        found: dict[str, tuple[float, float]] = json.loads((self.tuned / TUNED_RANGES).read_text("utf-8"))
         return found
 
     def wanted_logits(self) -> NDArray[np.float64] | None:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 Steps = Literal["int8", "float16"]
 """What weights are rounded to."""
 
+TUNED_LAYERS, TUNED_HEAD, TUNED_RANGES = "layers.npz", "head.npz", "ranges.json"
+"""What the training of int8 writes (``aware/writing.py``): weights as ``rounding.write`` does, the head, and
+the smallest and largest value of each activation of the ``.tflite`` graph by the tensor's name."""
+
 
 @dataclass(frozen=True)
 class FloatGraphs:

@@ -93,7 +93,7 @@ def apply(
     kernels: Iterable[tuple[T, NDArray[np.float32]]],
     layers: Mapping[int, Layer],
     put: Callable[[T, Layer], None],
-) -> None:
+) -> bool:
     """Give the convolutions of a graph of any format their rounded weights.
 
     Layers whose channels were widened belong together: in a graph that does not have all of them, none of
@@ -104,12 +104,17 @@ def apply(
             width), for each that has a bias.
         layers: as ``request.read_layers`` gives them.
         put: changes one.
+
+    Returns:
+        Whether the weights were changed.
     """
     found = [(place_of(kernel, layers), key) for key, kernel in kernels]
-    if {place for place, layer in layers.items() if layer.tied} <= {place for place, _ in found}:
-        for place, key in found:
-            if place is not None:
-                put(key, layers[place])
+    if not {place for place, layer in layers.items() if layer.tied} <= {place for place, _ in found}:
+        return False
+    for place, key in found:
+        if place is not None:
+            put(key, layers[place])
+    return True
 
 
 def place_of(kernel: NDArray[np.float32], layers: Mapping[int, Layer]) -> int | None:

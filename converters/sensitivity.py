@@ -29,6 +29,8 @@ photos of insects and on photos of solar cells. Each layer runs the network on e
 _FLOOR = 1e-12
 """Smaller probabilities count as this, so that their logarithm stays finite."""
 _ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh")
+_NO_SOFTMAX = 0.01
+"""How far from 1 probabilities sum up that no single softmax has made, even in half precision."""
 
 
 def measure(graph: Path, pictures: Path) -> tuple[LayerError, ...]:
@@ -48,7 +50,7 @@ def layer_errors(
 
     The error is taken on logits, not on probabilities: these hardly move on pictures the network is sure
     of, and would hide a damaged layer. Logits are recovered as the logarithm of the probabilities, up to
-    the constant of each row that the softmax drops.
+    the constant of each row that the softmax drops; those of several tasks or labels as their log odds.
 
     Args:
         graph: float ``.onnx``, uint8 ``pixels`` (1, h, w, 3) in, ``probabilities`` (1, classes) out.
@@ -235,6 +237,8 @@ def _logits(model: onnx.ModelProto, pictures: NDArray[np.uint8], threads: int) -
 
 def _centred(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     values = np.log(np.maximum(probabilities.astype(np.float64), _FLOOR))
+    if np.abs(probabilities.sum(axis=1) - 1).max() > _NO_SOFTMAX:
+        return np.asarray(values - np.log(np.maximum(1 - probabilities.astype(np.float64), _FLOOR)))
     return np.asarray(values - values.mean(axis=1, keepdims=True))
 
 

@@ -13,8 +13,10 @@ from edgetl.converters.adoption.adopt import Adopted
 from edgetl.converters.adoption.options import ModelOptions, kind_of
 from edgetl.errors import DatasetError, RunError, UsageError
 from edgetl.progress import Progress
+from edgetl.tasks import Task
 from edgetl.training import dataset
 from edgetl.training.dataset import Photo
+from edgetl.training.kinds import Truth
 from edgetl.training.run import Run
 
 FEWEST_CALIBRATING = 8
@@ -40,10 +42,17 @@ class Subject:
     place: Path
     """Where the bundle goes unless told otherwise."""
     reject_threshold: float | None
+    """Of a model with one answer."""
     provenance: dict[str, Any]
     notes: tuple[str, ...] = ()
     """What the user should know."""
     run: Run | None = None
+    tasks: tuple[Task, ...] = ()
+    """What the model answers; empty where exactly one of the contract's labels holds."""
+
+    def truth(self, photos: Sequence[Photo]) -> Truth | None:
+        """What is said of photos to each task; None where each has one label."""
+        return self.run.dataset.truth(photos) if self.run is not None and self.tasks else None
 
     def calibrating(self, count: int) -> tuple[Photo, ...]:
         """At most ``count`` photos to calibrate on, as evenly from the classes as they allow.
@@ -66,8 +75,13 @@ class Subject:
             )
         classes = {photo.label for photo in chosen}
         if len(classes) < 2:
+            name = (
+                self.contract.labels[classes.pop()]
+                if self.run is None
+                else self.run.dataset.name_of(chosen[0])
+            )
             raise RunError(
-                f"all photos to calibrate on are of the class {self.contract.labels[classes.pop()]!r}: int8 "
+                f"all photos to calibrate on are of the class {name!r}: int8 "
                 "needs photos of every class; give them with --data, or --precisions float32,float16"
             )
         return chosen
@@ -98,7 +112,7 @@ def of_run(path: Path, data: str | Path | None, options: ModelOptions | None) ->
         scored=scored,
         split=split,
         place=run.path / f"{run.name}{SUFFIX}",
-        reject_threshold=described["head"]["reject_threshold"],
+        reject_threshold=None if run.tasks else described["head"]["reject_threshold"],
         provenance={
             "run_created": described["created"],
             "backbone": described["backbone"],
@@ -107,6 +121,7 @@ def of_run(path: Path, data: str | Path | None, options: ModelOptions | None) ->
             "seed": described["seed"],
         },
         run=run,
+        tasks=run.tasks,
     )
 
 

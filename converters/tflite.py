@@ -11,7 +11,7 @@ from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 from numpy.typing import NDArray
 
-from edgetl.converters import flatbuffer, head_correction, metadata, rounding, tflite_input
+from edgetl.converters import flatbuffer, head_correction, metadata, rounding, tflite_bias, tflite_input
 from edgetl.converters.flatbuffer import Op
 from edgetl.converters.request import (
     FLOAT_HEAD_SHARE,
@@ -25,7 +25,7 @@ from edgetl.errors import ConversionError
 from edgetl.files import write_bytes
 from edgetl.runtime.litert import LiteRTEngine
 
-Ranges = dict[str, dict[str, NDArray[np.float32]]]
+Ranges = dict[str, dict[str, NDArray[np.floating]]]
 _OPERATIONS = qtyping.TFLOperationName
 
 
@@ -66,7 +66,7 @@ def _float16(request: ConversionRequest) -> bytes:
         algorithm_key="float_casting",
     )
     model = flatbuffer.read(request.graph.read_bytes())
-    _round(model, request.rounded())
+    put(model, request.rounded())
     return _quantized(flatbuffer.write(model), recipe)
 
 
@@ -76,7 +76,7 @@ def _dynamic(request: ConversionRequest) -> bytes:
     model = flatbuffer.read(request.graph.read_bytes())
     if _head_is_small(model):
         _keep_head(recipe, model)
-    _round(model, request.rounded())
+    put(model, request.rounded())
     return _with_corrected_head(_quantized(flatbuffer.write(model), recipe), model, request)
 
 
@@ -84,7 +84,7 @@ def _int16x8(request: ConversionRequest) -> bytes:
     # 16-bit activations leave the features as they were: there is no head to correct.
     model = flatbuffer.read(request.graph.read_bytes())
     recipe = _recipe(model, request, activation_bits=16)
-    _round(model, request.rounded())
+    put(model, request.rounded())
     tflite_input.fold(model, exactly=False)
     graph = flatbuffer.write(model)
     quantized = flatbuffer.read(_quantized(graph, recipe, _ranges(graph, recipe, request)))
@@ -98,11 +98,16 @@ def _int16x8(request: ConversionRequest) -> bytes:
 def _int8(request: ConversionRequest) -> bytes:
     model = flatbuffer.read(request.graph.read_bytes())
     recipe = _recipe(model, request, activation_bits=8)
-    _round(model, request.rounded())
+    request.check_put(put(model, request.rounded()), "TFLite")
+    trained = request.tuned_head()
+    head = flatbuffer.head(model)
+    if trained is not None and head is not None:
+        _set_weights(model, head, trained)
     tflite_input.fold(model, exactly=False)
     graph = flatbuffer.write(model)
     ranges = _ranges(graph, recipe, request)
-    return _with_corrected_head(_quantized(graph, recipe, ranges), model, request)
+    quantized = tflite_bias.mend(_quantized(graph, recipe, ranges), graph)
+    return _with_corrected_head(quantized, model, request)
 
 
 def _with_corrected_head(quantized: bytes, model: schema.ModelT, request: ConversionRequest) -> bytes:
@@ -127,21 +132,33 @@ _PRECISIONS: Mapping[str, Callable[[ConversionRequest], bytes]] = {
 }
 
 
-def _round(model: schema.ModelT, layers: Mapping[int, Layer]) -> None:
-    """Put weights onto the steps that ``rounding.py`` chose."""
+def put(model: schema.ModelT, layers: Mapping[int, Layer]) -> bool:
+    """Put weights onto the steps that ``rounding.py`` or training chose; says whether all are there."""
 
-    def bias(operator: schema.OperatorT) -> NDArray[np.float32] | None:
-        return flatbuffer.values(model, int(operator.inputs[2])) if len(operator.inputs) > 2 else None
-
-    def put(operator: schema.OperatorT, layer: Layer) -> None:
-        before = bias(operator)
+    def change(operator: schema.OperatorT, layer: Layer) -> None:
+        before = _bias(model, operator)
         assert before is not None  # only layers that have one are given
         depthwise = flatbuffer.kind(model, operator) == Op.DEPTHWISE_CONV_2D
         turned = layer.kernel.transpose(1, 2, 3, 0) if depthwise else layer.kernel.transpose(0, 2, 3, 1)
         flatbuffer.replace_values(model, int(operator.inputs[1]), turned)
         flatbuffer.replace_values(model, int(operator.inputs[2]), layer.bias(before))
 
-    rounding.apply([row for row in _kernels(model) if bias(row[0]) is not None], layers, put)
+    return rounding.apply(
+        [row for row in _kernels(model) if _bias(model, row[0]) is not None], layers, change
+    )
+
+
+def places(
+    model: schema.ModelT, layers: Mapping[int, Layer]
+) -> Iterator[tuple[int | None, schema.OperatorT]]:
+    """The convolutions with a bias, and which of ``layers`` each is."""
+    for operator, kernel in _kernels(model):
+        if _bias(model, operator) is not None:
+            yield rounding.place_of(kernel, layers), operator
+
+
+def _bias(model: schema.ModelT, operator: schema.OperatorT) -> NDArray[np.float32] | None:
+    return flatbuffer.values(model, int(operator.inputs[2])) if len(operator.inputs) > 2 else None
 
 
 def _kernels(model: schema.ModelT) -> Iterator[tuple[schema.OperatorT, NDArray[np.float32]]]:
@@ -156,7 +173,8 @@ def _kernels(model: schema.ModelT) -> Iterator[tuple[schema.OperatorT, NDArray[n
 def _recipe(
     model: schema.ModelT, request: ConversionRequest, *, activation_bits: int
 ) -> recipe_manager.RecipeManager:
-    """Everything static but the input, the softmax, a small head and the layers that stay in float."""
+    """Everything static but the input, what is behind the head, a small head and the layers that stay in
+    float."""
     manager = recipe_manager.RecipeManager()
     granularity = qtyping.QuantGranularity
     manager.add_static_config(
@@ -170,7 +188,8 @@ def _recipe(
         _keep(manager, operation)
     graph = flatbuffer.graph(model)
     operators = list(graph.operators)
-    kept = _kept_in_float(model, request.recipe, request.rounded())
+    behind = flatbuffer.find_tail(model)
+    kept = [*_kept_in_float(model, request.recipe, request.rounded()), *(behind.nodes if behind else ())]
     first = next((operator for operator, _ in _kernels(model)), None)
     if first is not None and any(operator is first for operator in kept):
         kept += operators[: operators.index(first)]
@@ -219,6 +238,10 @@ def _head_is_small(model: schema.ModelT) -> bool:
 
 def _ranges(graph: bytes, recipe: recipe_manager.RecipeManager, request: ConversionRequest) -> Ranges:
     """Smallest and largest value of every activation."""
+    chosen = request.tuned_ranges()
+    if chosen is not None:
+        ends = {name: np.array(pair) for name, pair in chosen.items()}
+        return {name: {"min": pair[:1], "max": pair[1:]} for name, pair in ends.items()}
     update = {
         "extremes": qsv_utils.min_max_update,
         # A moving average, which weighs the last pictures most; that is what the library offers.

@@ -16,6 +16,8 @@ from edgetl.bundle import entry_of
 from edgetl.converters import exemplars, gate, latency, verification
 from edgetl.converters.anatomy import reading
 from edgetl.converters.anatomy.facts import label
+from edgetl.converters.aware import fit
+from edgetl.converters.aware.fit import Fitted
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.facts import ModelFacts
 from edgetl.converters.formats import FORMATS, Format
@@ -24,7 +26,7 @@ from edgetl.converters.request import CALIBRATED, ConversionRequest, ConvertedMo
 from edgetl.converters.results import Equalised, FloatGraphs, LayerError, Steps
 from edgetl.converters.subject import Subject
 from edgetl.errors import ConversionError
-from edgetl.manifest import Arithmetic, Variant
+from edgetl.manifest import Arithmetic, Score, Variant
 from edgetl.progress import Progress
 from edgetl.reports.units import format_duration
 from edgetl.runtime import engines
@@ -50,6 +52,12 @@ class Base:
     """With the float graph of each format."""
     logits: Path | None
     """Of the calibration pictures (``head_correction.py``); None where none is to be corrected."""
+    tuned: Path | None = None
+    """Folder with what training int8 found (``aware/``); None without training."""
+
+    def with_tuned(self, folder: Path) -> "Base":
+        """The same graphs, with what training found."""
+        return replace(self, tuned=folder)
 
 
 @dataclass(frozen=True)
@@ -86,13 +94,14 @@ class Workshop:
         *,
         embedding: bool,
         threads: int,
+        quantize_aware: bool = False,
     ) -> None:
         self.subject, self.calibrating, self.scored = subject, calibrating, scored
         self.limits, self.progress = limits, progress
         self.reference: Floats = np.zeros((0, 0), np.float32)
         """float32 (n, classes), the trained model's answers; set by :meth:`ask_reference`."""
         self.libraries: dict[str, str] = {}
-        self.embedding = embedding
+        self.embedding, self.quantize_aware = embedding, quantize_aware
         self.exemplars: Exemplars | None = None
         """What travels for classes taught on the device; set by :meth:`note_exemplars`."""
         self._scratch, self._threads = scratch, threads
@@ -120,7 +129,7 @@ class Workshop:
 
     def graphs(self, model: Path, formats: Sequence[str], what: str) -> Path:
         """Write the float graph of each format; gives their folder."""
-        folder = self._room("graphs")
+        folder = self.room("graphs")
         with self.progress.step(what):
             written: FloatGraphs = isolated.call(
                 "edgetl.converters.graphs:write",
@@ -168,7 +177,7 @@ class Workshop:
 
     def _rounded(self, base: Base, precision: str) -> Path | None:
         """The rounded weights of a precision; None without pictures to round them by."""
-        if self.calibrating is None or precision == "float32":
+        if self.calibrating is None or precision == "float32" or base.tuned is not None:
             return None
         steps: Steps = "float16" if precision == "float16" else "int8"
         file = base.folder / f"{steps}.npz"
@@ -208,19 +217,8 @@ class Workshop:
             ConversionError: the library failed, or the file is not what it is called.
         """
         name = f"{format_.name}-{precision}"
-        out = self._room(name)
-        request = ConversionRequest(
-            graph=base.folder / format_.graph,
-            precision=precision,
-            out=out,
-            calibration=self.calibrating.pixels if self.calibrating else None,
-            contract=self.subject.contract,
-            recipe=recipe,
-            facts=self._facts(precision),
-            logits=base.logits,
-            layers=self._rounded(base, precision),
-            work=base.folder,
-        )
+        out = self.room(name)
+        request = self.request(format_, precision, base, recipe, out)
         with self.progress.step(f"convert to {name}"):
             converted: ConvertedModel = isolated.call(
                 f"{format_.module}:convert", request, doing=f"converting to {name}"
@@ -233,7 +231,7 @@ class Workshop:
             if slow is not None:
                 return slow
             outputs = verification.answers(engine, self.scored.load(), name, self.progress)
-        score = verification.score(self.reference, outputs, self.scored.truth, split=self.subject.split)
+        score = self._score(outputs)
         fallbacks = anatomy.fallbacks[:_NAMED_FALLBACKS] if precision in (*CALIBRATED, "dynamic") else ()
         variant = Variant(
             name=name,
@@ -264,6 +262,40 @@ class Workshop:
             recipe=recipe,
         )
 
+    def request(
+        self, format_: Format, precision: str, base: Base, recipe: Recipe, out: Path
+    ) -> ConversionRequest:
+        """What a converter is asked for; arguments as for :meth:`make`."""
+        return ConversionRequest(
+            graph=base.folder / format_.graph,
+            precision=precision,
+            out=out,
+            calibration=self.calibrating.pixels if self.calibrating else None,
+            contract=self.subject.contract,
+            recipe=recipe,
+            facts=self._facts(precision),
+            logits=base.logits,
+            layers=self._rounded(base, precision),
+            tuned=base.tuned,
+            work=base.tuned or base.folder,
+        )
+
+    def trained(self, base: Base, formats: Sequence[str]) -> Fitted | None:
+        """int8 trained from the best that is made without training; None when that gains nothing.
+
+        Raises:
+            ConversionError: it cannot be trained.
+        """
+
+        def work() -> Fitted | None:
+            try:
+                found = self.equalised(formats)
+            except ConversionError:
+                found = None  # the ladder has told why
+            return fit.fit(self, [base] if found is None else [base, found[0]])
+
+        return self._once("trained", work)
+
     def equalised(self, formats: Sequence[str]) -> tuple[Base, Equalised] | None:
         """The same model with channels of like ranges; None when it has no channels to equalise.
 
@@ -274,7 +306,7 @@ class Workshop:
 
         def work() -> tuple[Base, Equalised] | None:
             assert self.calibrating is not None
-            model = self._room("equalised") / "model.keras"
+            model = self.room("equalised") / "model.keras"
             with self.progress.step("equalise channels"):
                 found: Equalised = isolated.call(
                     "edgetl.converters.equalisation:equalise",
@@ -327,6 +359,13 @@ class Workshop:
                 self._known[what] = work()
             return self._known[what]  # type: ignore[return-value]
 
+    def _score(self, outputs: Floats) -> Score:
+        subject = self.subject
+        truth = subject.truth(self.scored.photos)
+        if truth is None:
+            return verification.score(self.reference, outputs, self.scored.truth, split=subject.split)
+        return verification.score_tasks(self.reference, outputs, truth, subject.tasks, split=subject.split)
+
     def _facts(self, precision: str) -> ModelFacts:
         subject = self.subject
         weights = subject.provenance.get("weights", {})
@@ -338,9 +377,11 @@ class Workshop:
             precision=precision,
             embedding=self.embedding,
             licence=weights.get("licence"),
+            tasks=subject.tasks,
         )
 
-    def _room(self, name: str) -> Path:
+    def room(self, name: str) -> Path:
+        """A new folder that is gone after the export."""
         room = self._scratch / f"{next(self._numbers):03}-{name}"
         room.mkdir()
         return room

@@ -1,9 +1,9 @@
 """From a folder of photos to a verified model on the board, and to numbers you can believe.
 
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
-:func:`edgetl.check`, :func:`edgetl.train`, :func:`edgetl.export`, :func:`edgetl.verify`,
-:func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`. Importing edgetl loads none of the
-engines and nothing of TensorFlow.
+:func:`edgetl.check`, :func:`edgetl.explore`, :func:`edgetl.train`, :func:`edgetl.export`,
+:func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`. Importing edgetl
+loads none of the engines and nothing of TensorFlow.
 """
 
 import importlib
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgetl.runtime.doctor import doctor as doctor
     from edgetl.runtime.verify import verify as verify
     from edgetl.training.checking.check import check as check
+    from edgetl.training.exploring.explore import explore as explore
     from edgetl.training.train import train as train
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ _LAZY = {
     "check": "edgetl.training.checking.check",
     "compare": "edgetl.benchmarks.comparing.compare",
     "doctor": "edgetl.runtime.doctor",
+    "explore": "edgetl.training.exploring.explore",
     "estimate": "edgetl.benchmarks.estimate.predicting",
     "export": "edgetl.converters.export",
     "load": "edgetl.runtime.classifier",

@@ -33,7 +33,8 @@ _NO_ROOM = (
     "for temporary files"
 )
 # tf2onnx walks through sets of names: with another order of them it writes other bytes.
-_STEADY = {"PYTHONHASHSEED": "0"}
+# Converters know TensorFlow's back end alone, whichever one a user trains under: who needs another names it.
+_STEADY = {"PYTHONHASHSEED": "0", "KERAS_BACKEND": "tensorflow"}
 
 
 def call(

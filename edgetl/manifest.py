@@ -13,8 +13,10 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
+from edgetl.tasks import Task
 
 SCHEMA = 1
 """Version of the layout; a bundle with a higher one was written by a newer edgetl."""
@@ -59,6 +61,20 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class TaskScore:
+    """How a variant did at one of several tasks, on the pictures that say something of it."""
+
+    name: str
+    images: int
+    accuracy: Interval
+    """As :attr:`Score.accuracy`."""
+    drop: Interval
+    """As :attr:`Score.drop`."""
+    agreement: float
+    """As :attr:`Score.agreement`."""
+
+
+@dataclass(frozen=True)
 class Score:
     """How a variant did on pictures it was neither trained nor calibrated on."""
 
@@ -66,13 +82,18 @@ class Score:
     """``test`` or ``val``."""
     images: int
     accuracy: Interval
-    """Share of right answers, 0 to 1; Wilson interval."""
+    """Share of right answers, 0 to 1; Wilson interval. Where a picture may have any number of labels, or
+    there are several tasks: F1 over all labels together, the same figure where each picture has one label;
+    bootstrap interval."""
     drop: Interval
     """Float Keras accuracy minus the variant's, percentage points, paired on the same images."""
     agreement: float
-    """Share of images, 0 to 1, on which top-1 equals the float Keras model's."""
+    """Share of images, 0 to 1, on which top-1 equals the float Keras model's; with any number of labels the
+    F1 of the one's labels with the other's."""
     largest_difference: float | None = None
     """Of any probability on any image from the float Keras model's."""
+    tasks: tuple[TaskScore, ...] = ()
+    """The same of each task; empty where there is but one."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +174,9 @@ class Manifest:
     provenance: dict[str, Any] = field(default_factory=dict)
     """Backbone, weights and their licence, dataset and calibration fingerprints, versions, seed."""
     schema: int = SCHEMA
+    tasks: tuple[Task, ...] = ()
+    """What is asked of a picture, in the order of the outputs; empty where exactly one of the contract's
+    labels holds. An edgetl from before there were tasks refuses a bundle that has some."""
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
@@ -162,10 +186,15 @@ class Manifest:
             raise BundleError("the manifest names no variant, or one twice")
         if self.pick not in names:
             raise BundleError(f"the manifest picks {self.pick!r}, which is not one of {', '.join(names)}")
+        rules.check(self.tasks, self.contract.labels)
 
     def to_json(self) -> str:
         """The text of ``manifest.json``, the inverse of :func:`parse`."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        value = asdict(self)
+        for part in (value, *(variant["score"] or {} for variant in value["variants"])):
+            if not part.get("tasks", True):
+                del part["tasks"]
+        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def parse(data: bytes) -> Manifest:

@@ -7,6 +7,7 @@ import numpy as np
 import openvino
 
 from edgetl.training import architectures, backbones
+from edgetl.training.architectures import pooling
 
 
 def difference(name: str, folder: Path) -> tuple[float, int]:
@@ -34,6 +35,9 @@ def difference(name: str, folder: Path) -> tuple[float, int]:
     )
     pixels = random.integers(0, 256, (1, size, size, 3), np.uint8)
     twin = architectures.channels_first(model, row, size=size, width=width)
+    blocks = pooling.block_names(model)
+    twin = pooling.with_blocks(twin, pooling.names_in_twin(model, twin, blocks))
+    model = pooling.with_blocks(model, blocks)
     theirs, transpositions = _run(twin, folder / "twin.xml", pixels)
     keras.config.set_image_data_format("channels_last")
     ours, _ = _run(model, folder / "model.xml", pixels)

@@ -67,14 +67,21 @@ def solar_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def solar_run(solar_photos: Path, own_cache: Path) -> Run:
-    """A classifier trained on them: EfficientNet-Lite0 with its ImageNet weights."""
-    return edgetl.train(solar_photos, out=solar_photos.parent / "cells")
+    """A classifier trained on them: EfficientNet-Lite0 with its ImageNet weights, and all of its layers."""
+    return edgetl.train(solar_photos, out=solar_photos.parent / "cells", layers="last")
 
 
 @pytest.fixture(scope="session")
 def solar_export(solar_run: Run) -> Exported:
     """Its bundle of six variants: three formats in float32 and int8."""
     return edgetl.export(solar_run.path, calibration_images=40)
+
+
+@pytest.fixture(scope="session")
+def cells_run(tmp_path_factory: pytest.TempPathFactory, own_cache: Path) -> Run:
+    """A model of three tasks of solar cells, one of them of several labels."""
+    place = support.cells_csv(tmp_path_factory.mktemp("cells") / "cells.csv")
+    return edgetl.train(place, tasks="state,crystal,marks:many", folds="none", out=place.parent / "cells")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from edgetl import demo, images
 from edgetl.bundle import MANIFEST
 from edgetl.contract import Contract
 from edgetl.manifest import FileEntry, Golden, Interval, Manifest, Score, Variant
+from edgetl.tasks import Task
 
 SCORE = Score("val", 100, Interval(0.9, 0.82, 0.95), Interval(0.0, -1.0, 1.0), 0.99)
 
@@ -58,6 +59,7 @@ def write_bundle(
     pick: str | None = None,
     reject_threshold: float | None = None,
     tolerance: float = 1e-4,
+    tasks: tuple[Task, ...] = (),
 ) -> Path:
     """Write a bundle of given models.
 
@@ -99,6 +101,7 @@ def write_bundle(
             entry("golden/expected.npz", buffer.getvalue()),
         ),
         provenance={"backbone": "none", "seed": 0},
+        tasks=tasks,
     )
     (folder / "labels.txt").write_text("\n".join(contract.labels) + "\n")
     (folder / MANIFEST).write_text(manifest.to_json())
@@ -114,6 +117,7 @@ def write_fake_bundle(
     variants: Sequence[str] = ("fake-float32",),
     reject_threshold: float | None = None,
     delay_s: float = 0.0,
+    tasks: tuple[Task, ...] = (),
 ) -> Path:
     """Write a bundle for the engine that is always there.
 
@@ -125,6 +129,7 @@ def write_fake_bundle(
         variants: their names; all begin with ``fake-``.
         reject_threshold: as in the manifest.
         delay_s: seconds each inference takes.
+        tasks: that the labels are cut into; none: exactly one label holds.
     """
     contract = Contract(size, size, labels=tuple(labels))
     pictures = [encoded(scene(seed=seed)) for seed in range(3)]
@@ -137,7 +142,29 @@ def write_fake_bundle(
         contract,
         pictures=pictures,
         reject_threshold=reject_threshold,
+        tasks=tasks,
     )
+
+
+def cells_csv(place: Path) -> Path:
+    """A CSV file of 160 photos of solar cells: ``state``, ``crystal`` (some empty) and ``marks``, which has
+    any number of labels."""
+    package = pytest.importorskip("elpv_dataset", reason="needs the photos of the package elpv-dataset")
+    folder = Path(package.__file__).parent / "data"
+    rows = [line.split() for line in (folder / "labels.csv").read_text("utf-8").splitlines()]
+    crystals = {str(folder / name): crystal for name, _, crystal in rows}
+    taken: Counter[tuple[str, str, str]] = Counter()
+    lines = ["path,state,crystal,marks,split"]
+    for line in csv.DictReader(io.StringIO(demo.solar_csv())):
+        split, state, crystal = line["split"], line["label"], crystals[line["path"]]
+        taken[split, state, crystal] += 1
+        count = taken[split, state, crystal]
+        if count <= 20:
+            marks = ";".join(["bad"] * (state == "defective") + ["poly"] * (crystal == "poly"))
+            said = f"{state},{'' if count % 10 == 0 else crystal},{'?' if count % 10 == 1 else marks}"
+            lines.append(f"{line['path']},{said},{split}")
+    place.write_text("\n".join(lines) + "\n")
+    return place
 
 
 def solar_photos(folder: Path) -> Path:

@@ -18,10 +18,12 @@ from edgetl.manifest import (
     Interval,
     Manifest,
     Score,
+    TaskScore,
     Variant,
     parse,
     read_json,
 )
+from edgetl.tasks import Task, names_of_outputs
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -35,12 +37,43 @@ files = st.builds(
     st.integers(0, 10**12),
 )
 intervals = st.builds(Interval, number, number, number)
-scores = st.builds(Score, text, st.integers(0, 10**6), intervals, intervals, number)
+task_scores = st.builds(TaskScore, text, st.integers(0, 10**6), intervals, intervals, number)
+scores = st.builds(
+    Score,
+    text,
+    st.integers(0, 10**6),
+    intervals,
+    intervals,
+    number,
+    tasks=st.lists(task_scores, max_size=2).map(tuple),
+)
+share = st.floats(0, 1)
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | number | text,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(text, inner, max_size=2),
     max_leaves=4,
 )
+
+
+@st.composite
+def several_tasks(draw: st.DrawFn) -> tuple[Task, ...]:
+    """None, or some that cover the outputs one behind the other."""
+    names = draw(st.lists(part, max_size=3, unique=True))
+    tasks: list[Task] = []
+    for name in names:
+        several = draw(st.booleans())
+        labels = tuple(draw(st.lists(part, min_size=2, max_size=4, unique=True)))
+        tasks.append(
+            Task(
+                name,
+                "sigmoid" if several else "softmax",
+                labels,
+                sum(len(task.labels) for task in tasks),
+                None if several else draw(st.none() | share),
+                tuple(draw(share) for _ in labels) if several else (),
+            )
+        )
+    return tuple(tasks)
 
 
 @st.composite
@@ -57,11 +90,14 @@ def manifests(draw: st.DrawFn) -> Manifest:
         )
         for name in names
     )
+    tasks = draw(several_tasks())
     return Manifest(
         name=draw(text),
         created=draw(text),
         edgetl=draw(text),
-        contract=Contract(48, 64, crop_fraction=draw(st.floats(0.1, 1)), labels=("ant", "bee")),
+        contract=Contract(
+            48, 64, crop_fraction=draw(st.floats(0.1, 1)), labels=names_of_outputs(tasks) or ("a", "b")
+        ),
         variants=variants,
         pick=draw(st.sampled_from(names)),
         pick_reason=draw(text),
@@ -70,6 +106,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         embedding=draw(st.booleans()),
         exemplars=draw(st.none() | files),
         provenance={"backbone": draw(plain)},
+        tasks=tasks,
     )
 
 
@@ -163,6 +200,46 @@ def test_a_broken_rule_is_named(value: dict[str, Any], place: str, new: Any, rul
 def test_a_bundle_from_before_there_was_a_value_has_its_default(value: dict[str, Any], place: str) -> None:
     default: Any = {"provenance": {}, "embedding": False}.get(place)
     assert parse(changed(value, place, default)) == parse(changed(value, place, ...))
+
+
+def test_a_bundle_of_one_answer_says_nothing_of_tasks(value: dict[str, Any]) -> None:
+    assert "tasks" not in value
+    assert ["tasks" in variant["score"] for variant in value["variants"]] == [False]
+
+
+TASKS = [
+    {"name": "sex", "activation": "softmax", "labels": ["f", "m"], "start": 0},
+    {"name": "seen", "activation": "sigmoid", "labels": ["wing"], "start": 2, "thresholds": [0.5]},
+]
+
+
+def test_tasks_name_the_outputs(value: dict[str, Any]) -> None:
+    labels = ["sex=f", "sex=m", "seen=wing"]
+    manifest = parse(changed(json.loads(changed(value, "contract.labels", labels)), "tasks", TASKS))
+    assert [task.places for task in manifest.tasks] == [slice(0, 2), slice(2, 3)]
+    assert [task.several for task in manifest.tasks] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("place", "new", "rule"),
+    [
+        ("0.start", 1, "do not cover the outputs of the model"),
+        ("1.labels", ["leg"], "do not cover the outputs of the model"),
+        ("1.name", "sex", "two tasks share a name: sex, sex"),
+        ("1.thresholds", [], "the task 'seen' breaks a rule: a task has a threshold for each sigmoid"),
+        ("1.thresholds", [1.5], "thresholds of 0 to 1"),
+        ("1.reject_threshold", 0.5, "a reject threshold of a softmax only"),
+        ("0.activation", "relu", "the activation softmax or sigmoid"),
+        ("0.labels", ["f"], "two labels or more"),
+        ("0.labels", ["f", "f"], "labels that are all different"),
+        ("0.name", "a=b", "a name without ="),
+        ("0.colour", "red", r"manifest\.tasks\[0\] has unknown or missing keys: colour"),
+    ],
+)
+def test_tasks_that_break_a_rule_are_refused(value: dict[str, Any], place: str, new: Any, rule: str) -> None:
+    labelled = json.loads(changed(value, "contract.labels", ["sex=f", "sex=m", "seen=wing"]))
+    with pytest.raises(BundleError, match=rule):
+        parse(changed({**labelled, "tasks": TASKS}, f"tasks.{place}", new))
 
 
 def test_a_newer_schema_is_told_so_whatever_else_is_new(value: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 COMMANDS = (
-    *("demo", "check", "train", "export", "verify", "run", "teach"),
+    *("demo", "check", "explore", "train", "export", "verify", "run", "teach"),
     *("bench", "compare", "estimate", "info", "doctor"),
 )
 _BLOCK = re.compile(r"```console\n\$ edgetl (\w+) --help\n(.*?)```", re.DOTALL)

@@ -130,7 +130,7 @@ def live(arguments: argparse.Namespace, data: Path, kill_at: int | None) -> Life
 
 def on_disk(prepared: Prepared) -> int:
     """Records in the cache, by the sizes of its files."""
-    size = record_bytes(prepared.choice.row.features)
+    size = record_bytes(max(part.stop for part in prepared.columns.values()))
     shards = (cache.folder() / "features" / prepared.key).glob(f"*/*{SUFFIX}")
     return sum(max(0, shard.stat().st_size - 16) // size for shard in shards)
 

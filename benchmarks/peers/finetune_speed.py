@@ -1,6 +1,7 @@
 """Images a second of edgetl's fine-tuning loop, under any back end of Keras and on any device.
 
     python benchmarks/peers/finetune_speed.py [--blocks last|all] [--backbone ...] [--size 224] [--batch 32]
+                                              [--precision float32|mixed]
     KERAS_BACKEND=torch python benchmarks/peers/finetune_speed.py --blocks all --batch 256
 
 Pixels and, with ``--blocks last``, activations are random numbers of the true shapes, and so are the weights:
@@ -19,7 +20,7 @@ import keras
 import numpy as np
 
 from edgetl.training import architectures, backbones
-from edgetl.training.tuning import backend, loop, network
+from edgetl.training.tuning import backend, loop, network, precision
 from edgetl.training.tuning.batches import Batches, Table
 from edgetl.training.tuning.checkpoint import Checkpoints
 from edgetl.training.tuning.options import TuningOptions, views
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--augment", choices=("none", "light", "turns", "strong"), default="light")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--precision", choices=("float32", "mixed"), default="float32")
     parser.add_argument("--xla", action="store_true")
     wanted = parser.parse_args()
     base = architectures.bare(backbones.get(wanted.backbone), size=wanted.size, width=1.0)
@@ -54,7 +56,13 @@ def main() -> None:
     targets = np.eye(CLASSES, dtype=np.float32)[random.integers(CLASSES, size=photos)]
     table = Table(rows, np.arange(photos), targets, np.ones(photos, np.float32))
     epochs = -(-(wanted.steps + WARM_UP) // 4)
-    options = TuningOptions(wanted.blocks, epochs=epochs, augment=wanted.augment, batch_size=wanted.batch)
+    options = TuningOptions(
+        wanted.blocks,
+        epochs=epochs,
+        augment=wanted.augment,
+        batch_size=wanted.batch,
+        precision=wanted.precision,
+    )
     moments = [time.perf_counter()]
     processor = [time.process_time()]
 
@@ -84,7 +92,8 @@ def main() -> None:
         f"{backend.described()}, "
         f"{wanted.backbone} {wanted.size} px, "
         f"{wanted.blocks} (from {cut}, {upper.model.count_params():,} parameters), batch {wanted.batch}, "
-        f"{wanted.augment}{', XLA' if wanted.xla else ''}: {wanted.batch / median:.1f} images/s, "
+        f"{wanted.augment}, {precision.policy(wanted.precision) or 'float32'}"
+        f"{', XLA' if wanted.xla else ''}: {wanted.batch / median:.1f} images/s, "
         f"{1000 * median:.0f} ms a step, {1000 * cpu:.0f} ms of processor time"
     )
 

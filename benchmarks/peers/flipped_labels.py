@@ -5,7 +5,9 @@ flipped labels that is found in the longest list of first suspects with a precis
 list that ``edgetl check`` shows, with its precision; the share of wrong labels as estimated; then the
 accuracy on the untouched test photos of a head from clean labels, from flipped ones, and from flipped ones
 with suspects down-weighted. ``ceiling`` ranks by a model that was taught the clean labels of all other
-photos: what no method that sees only flipped ones should be expected to pass with these features.
+photos: what no method that sees only flipped ones should be expected to pass with these features. Suspects
+see the last feature map and the blocks, heads read what ``--layers auto`` takes, and the peer gets the last
+map.
 
 The solar cells' labels are opinions: experts gave 15 % of the cells a defect of one or two thirds. The set
 ``solar, sure`` is the rest of them.
@@ -32,6 +34,7 @@ from edgetl import demo, extras, files
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, head, prepare
 from edgetl.training.checking import suspects
+from edgetl.training.heads import layers
 from edgetl.training.train import rows_of
 
 SHARE, PRECISION, SEEDS = 0.2, 0.7, 3
@@ -61,11 +64,12 @@ print(json.dumps(out))
 """
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]
-"""Features and labels of train, then of test."""
+"""Features, of the last map and of the blocks, and labels of train, then of test."""
 
 
-def sets(shared: Path) -> dict[str, Arrays]:
-    """The sets by name."""
+def sets(shared: Path) -> tuple[dict[str, Arrays], dict[str, slice]]:
+    """The sets by name, and the columns of the layers."""
+    columns: dict[str, slice] = {}
     choice = prepare.choose("efficientnet_lite0", size=None, width=1.0, weights_file=None)
     engine = prepare.choose_engine("auto")
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +78,9 @@ def sets(shared: Path) -> dict[str, Arrays]:
             photos = dataset.read(data)
             ready = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=SILENT)
             table, _ = features.extract(photos.photos, ready, SILENT)
-            return (*rows_of(photos, table, "train"), *rows_of(photos, table, photos.scored_split))
+            columns.update(ready.columns)
+            whole = table.whole
+            return (*rows_of(photos, whole, "train"), *rows_of(photos, whole, photos.scored_split))
 
         def table_of(name: str, lines: list[list[Any]]) -> Path:
             text = io.StringIO()
@@ -96,7 +102,7 @@ def sets(shared: Path) -> dict[str, Arrays]:
             "ImageNet groups": arrays(table_of("groups.csv", groups)),
             "solar": arrays(table_of("solar.csv", solar)),
             "solar, sure": arrays(table_of("sure.csv", sure)),
-        }
+        }, columns
 
 
 def _opinions() -> dict[str, float]:
@@ -146,23 +152,34 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("--peers", help="a Python with cleanlab and scikit-learn")
     options = parser.parse_args()
-    for name, (rows, truth, test_rows, test_truth) in sets(options.shared).items():
+    found, columns = sets(options.shared)
+    parts = tuple(columns.values())
+    for name, (rows, truth, test_rows, test_truth) in found.items():
         plans = [flip(truth, seed) for seed in range(SEEDS)]
+
+        def read(features: NDArray[np.float32], labels: NDArray[np.int64]) -> slice:
+            told, _ = layers.compare(
+                lambda part: head.solve(features[:, columns[part]], labels, held_out=None)
+            )
+            return columns[told.chosen]
 
         def accuracy(
             labels: NDArray[np.int64],
             weights: NDArray[np.float64] | None = None,
             data: Arrays = (rows, truth, test_rows, test_truth),
         ) -> float:
-            solved = head.fit(data[0], labels, held_out=None, weights=weights)
-            return float((solved.probabilities(data[2]).argmax(axis=1) == data[3]).mean())
+            chosen = read(data[0], labels)
+            solved = head.fit(data[0][:, chosen], labels, held_out=None, weights=weights)
+            return float((solved.probabilities(data[2][:, chosen]).argmax(axis=1) == data[3]).mean())
 
-        ours, clean = [], suspects.answers(rows, truth)
+        ours, clean = [], suspects.answers(rows, truth, parts=parts)
         heads = [[accuracy(truth)] * 3]
         for labels, flipped in plans:
-            doubts = suspects.judge(rows, labels)
+            doubts = suspects.judge(rows, labels, parts=parts)
             order = np.argsort(-doubts.wrong, kind="stable")
-            listed = np.array([suspect.index for suspect in suspects.find(rows, labels)], np.int64)
+            listed = np.array(
+                [suspect.index for suspect in suspects.find(rows, labels, parts=parts)], np.int64
+            )
             given = clean[np.arange(len(labels)), labels]
             others = clean.copy()
             others[np.arange(len(labels)), labels] = -np.inf
@@ -176,7 +193,7 @@ def main() -> None:
         _show("precision of the list", [row[2] for row in ours])
         _show("estimated share of wrong labels", [row[3] for row in ours])
         if options.peers:
-            theirs = peer(options.peers, rows, [labels for labels, _ in plans])
+            theirs = peer(options.peers, rows[:, columns["last"]], [labels for labels, _ in plans])
             pairs = list(zip(theirs, plans, strict=True))
             _show(
                 "cleanlab: found at 70 % precision",

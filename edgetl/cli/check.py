@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--size", type=int, help="Height and width of its input in pixels. [default: the backbone's own]"
 )
+@click.option("--column", help="Of a CSV file: the column of labels to look at. [default: label]")
 @click.option("--seed", type=int, default=0, show_default=True, help="For the folds of cross-validations.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def command(
@@ -47,6 +48,7 @@ def command(
     no_features: bool,
     backbone: str,
     size: int | None,
+    column: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -72,6 +74,7 @@ def command(
         backbone=backbone,
         size=size,
         seed=seed,
+        column=column,
         progress=console_progress(),
     )
     if as_json:
@@ -116,8 +119,8 @@ def _end(report: "CheckReport") -> None:
 
 
 def _undo(data: Path, as_json: bool) -> None:
-    from edgetl.training.checking.findings import counted
     from edgetl.training.checking.quarantine import undo
+    from edgetl.wording import counted
 
     done = undo(data)
     if as_json:

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @click.option("--max-size", type=BYTES, help="Of the recommended variant: 4MB.")
 @click.option("--keep-failing", is_flag=True, help="Keep variants that got worse in the bundle, marked.")
 @click.option("--embedding", is_flag=True, help="Give the features in front of the head as a second output.")
+@click.option(
+    "--quantize-aware", is_flag=True, help="Train int8 (minutes) where it is over the limits untrained."
+)
 @click.option("--force", is_flag=True, help="Replace the bundle that stands there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done and what is missing, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -59,6 +62,7 @@ def command(
     max_size: int | None,
     keep_failing: bool,
     embedding: bool,
+    quantize_aware: bool,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -70,7 +74,9 @@ def command(
     """
     options = from_flags(**own_model)
     if dry_run:
-        _plan(model, formats, precisions, out, data, options, calibration_images, force, as_json)
+        _plan(
+            model, formats, precisions, out, data, options, calibration_images, quantize_aware, force, as_json
+        )
         return
     from edgetl.converters.export import export
 
@@ -88,6 +94,7 @@ def command(
         max_size_bytes=max_size,
         keep_failing=keep_failing,
         embedding=embedding,
+        quantize_aware=quantize_aware,
         force=force,
         progress=console_progress(notes_are_results=not as_json),
     )
@@ -122,6 +129,7 @@ def _plan(
     data: Path | None,
     options: "ModelOptions",
     calibration_images: int,
+    quantize_aware: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -135,6 +143,7 @@ def _plan(
         data=data,
         options=options,
         calibration_images=calibration_images,
+        quantize_aware=quantize_aware,
         force=force,
     )
     if as_json:

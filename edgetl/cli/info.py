@@ -53,7 +53,7 @@ def command(path: Path, as_json: bool) -> None:
     for name, value in facts.items():
         lines = value if isinstance(value, list) else [value]
         for number, line in enumerate(lines):
-            output.result(f"{name if number == 0 else '':<12}{line}")
+            output.result(f"{name if number == 0 else '':<11} {line}")
 
 
 def _of_bundle(path: Path) -> dict[str, Any]:
@@ -65,7 +65,8 @@ def _of_bundle(path: Path) -> dict[str, Any]:
         "bundle": manifest.name,
         "created": f"{manifest.created} by edgetl {manifest.edgetl}",
         "input": f"uint8 {contract.height} x {contract.width} RGB, {contract.resize}",
-        "labels": ", ".join(contract.labels),
+        "labels": ", ".join(contract.labels) if not manifest.tasks else None,
+        "tasks": [scored.task(task) for task in manifest.tasks],
         "embedding": "a second output of every variant" if manifest.embedding else "none",
         "exemplars": manifest.exemplars and f"{format_size(manifest.exemplars.size_bytes)}: it can be taught",
         "taught": learned
@@ -77,7 +78,9 @@ def _of_bundle(path: Path) -> dict[str, Any]:
         "refused": [variant.refused for variant in manifest.variants if variant.refused],
         "measured": manifest.measured_on and f"latency on {manifest.measured_on}, the machine that exported",
         "pick": manifest.pick_reason,
-        "unknown": "not set"
+        "unknown": None
+        if manifest.tasks
+        else "not set"
         if manifest.reject_threshold is None
         else f"below {100 * manifest.reject_threshold:.1f} %",
         "provenance": [f"{key}: {value}" for key, value in provenance.items()],
@@ -112,7 +115,9 @@ def _of_run(path: Path) -> dict[str, Any]:
             f"{split} {count}" for split, count in run.description["dataset"]["photos"].items()
         ),
         "labels": ", ".join(run.contract.labels),
-        "accuracy": f"{format_share(run.accuracy.value)} on {run.metrics['images']} {run.metrics['split']} "
+        scored.figure(
+            run.metrics
+        ): f"{format_share(run.accuracy.value)} on {run.metrics['images']} {run.metrics['split']} "
         f"photos ({format_share_interval(run.accuracy)})",
         **dict(scored.lines(run.metrics)),
     }

@@ -16,6 +16,7 @@ from edgetl.errors import EdgetlError
 _COMMANDS = (
     "demo",
     "check",
+    "explore",
     "train",
     "export",
     "verify",

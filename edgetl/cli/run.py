@@ -17,6 +17,7 @@ from edgetl.cli.ending import ended_well
 from edgetl.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
+    from edgetl.runtime.answers import Answer
     from edgetl.runtime.commands import CommandRunner
     from edgetl.runtime.stream import Seen
 
@@ -108,8 +109,9 @@ def command(
                     output.result(_json_line(seen, top))
                 elif seen.changed or not frames.live:
                     output.result(_text_line(seen, top))
-                if runner and seen.label in labels and (seen.changed or not frames.live):
-                    runner.run(seen, wait=not frames.live)
+                for label in seen.appeared if frames.live else seen.result.found:
+                    if runner and label in labels:
+                        runner.run(seen, label, wait=not frames.live)
     if failures and answered + failures > 1:
         raise ImageError(f"{failures} of the pictures could not be classified")
     if failures:
@@ -154,9 +156,24 @@ def _runner(program: str | None) -> "Iterator[CommandRunner | None]":
 
 def _text_line(seen: "Seen", top: int) -> str:
     result = seen.result
-    labels = ", ".join(f"{label} {100 * score:.1f} %" for label, score in result.top(top))
-    unsure = "  (unknown: under the reject threshold)" if result.unknown else ""
+    labels, unsure = _scored(result.top(top)), "  (unknown: under the reject threshold)" * result.unknown
+    if result.answers:
+        several = len(result.answers) > 1
+        labels, unsure = "; ".join(_answer(one, top, named=several) for one in result.answers), ""
     return _printable(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
+
+
+def _answer(answer: "Answer", top: int, *, named: bool) -> str:
+    """The labels that hold and their scores; the most probable ones, where --top asks for more than one."""
+    every = dict(answer.top(len(answer.labels)))
+    shown = [(label, every[label]) for label in answer.found]
+    name = f"{answer.task}: " if named else ""
+    none = "" if shown else "none of its labels; nearest "
+    return f"{name}{none}{_scored(shown if shown and top == 1 else answer.top(top))}"
+
+
+def _scored(labels: "list[tuple[str, float]]") -> str:
+    return ", ".join(f"{label} {100 * score:.1f} %" for label, score in labels)
 
 
 def _json_line(seen: "Seen", top: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from edgetl.manifest import Interval
 from edgetl.reports.units import format_share, format_share_interval
+from edgetl.tasks import Task
 
 
 def lines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -13,6 +14,8 @@ def lines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     Args:
         metrics: ``metrics.json``.
     """
+    if "tasks" in metrics:
+        return [(name, _of_task(found)) for name, found in metrics["tasks"].items()]
     if "calibration" not in metrics:
         return []
     found = [("macro-F1", _interval(metrics["macro_f1"]))]
@@ -22,6 +25,35 @@ def lines(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     found.append(("scores", _honesty(metrics["calibration"])))
     found.append(("unknown", _unknown(metrics["rejection"])))
     return found
+
+
+def task(found: Task) -> str:
+    """A task in one line: its labels, and from which score on they hold."""
+    if found.several:
+        limits = [f"from {format_share(limit)}" for limit in found.thresholds]
+        listed = [f"{label} ({limit})" for label, limit in zip(found.labels, limits, strict=True)]
+        return f"{found.name}: any of {', '.join(listed)}"
+    words = f"{found.name}: one of {', '.join(found.labels)}"
+    if found.reject_threshold is None:
+        return words
+    return f"{words}; unknown below {format_share(found.reject_threshold)}"
+
+
+def figure(metrics: Mapping[str, Any]) -> str:
+    """What ``metrics["accuracy"]`` is called: of several labels there is no share of right answers."""
+    several = any("micro_f1" in found for found in metrics.get("tasks", {}).values())
+    return "F1 of all labels" if several else "accuracy"
+
+
+def _of_task(found: Mapping[str, Any]) -> str:
+    """The scores of one of several tasks."""
+    if "micro_f1" in found:
+        return (
+            f"F1 {_interval(found['micro_f1'])}, mean of the labels {_interval(found['macro_f1'])}, "
+            f"all right in {_interval(found['exact'])} of {found['images']}"
+        )
+    words = f"accuracy {_interval(found['accuracy'])}, macro-F1 {_interval(found['macro_f1'])}"
+    return f"{words} on {found['images']}"
 
 
 def _folds(crossed: Mapping[str, Any]) -> str:

@@ -44,9 +44,31 @@ from edgetl.training import backbones
     help="An earlier run whose backbone to start from.",
 )
 @click.option("--keep-head", is_flag=True, default=None, help="With --from: keep that run's head too.")
+@click.option(
+    "--teacher", help="A larger backbone (NAME or NAME@SIZE), a run, or auto, that teaches this one."
+)
+@click.option(
+    "--tasks",
+    help="Columns of the CSV to learn instead of label, as state,crystal; NAME:many may have several labels.",
+)
+@click.option(
+    "--multi-label",
+    is_flag=True,
+    default=None,
+    help="A photo may have several labels, with ; or | between, or none.",
+)
+@click.option(
+    "--min-precision",
+    type=SHARE,
+    help="With several labels: how often one that is given should be right. [default: the best F1]",
+)
 @click.option("--class-weights", help="auto, balanced or none. [default: auto]")
 @click.option("--label-smoothing", type=float, help="Certainty to spread over all classes. [default: 0]")
 @click.option("--hidden", type=int, help="Units of a hidden layer, kept where it helps. [default: 0, none]")
+@click.option(
+    "--layers",
+    help="What the head reads: the last layer, all blocks, or auto for what is better. [default: auto]",
+)
 @click.option("--suspects", help="Photos that seem wrongly labelled: keep or downweight. [default: keep]")
 @click.option(
     "--features", help="Engine for the features: auto, openvino, onnxruntime, keras. [default: auto]"
@@ -63,6 +85,12 @@ from edgetl.training import backbones
     "95% of the right answers are kept]",
 )
 @click.option(
+    "--unlabelled",
+    type=click.Path(path_type=Path),
+    help="Folder of pictures of where the model will be used, to adapt to, or to be taught on by --teacher, "
+    "where that helps; a few may be labelled, in subfolders called as the classes are.",
+)
+@click.option(
     "--folds",
     help="Cross-validate over all photos: auto (if under 200 are scored), none, or a number. [default: auto]",
 )
@@ -76,6 +104,11 @@ from edgetl.training import backbones
     "--augment",
     type=click.Choice(["none", "light", "flips", "turns", "strong"]),
     help="How fine-tuning varies photos; turns: for pictures without an up. [default: light]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "mixed"]),
+    help="Of fine-tuning: mixed computes in 16 bits; auto: mixed with a GPU. [default: auto]",
 )
 @click.option("--resume", is_flag=True, help="Go on with a fine-tuning that was stopped.")
 @click.option("--seed", type=int, help="For the folds, and for fine-tuning. [default: 0]")
@@ -102,7 +135,7 @@ def command(
     if data is None and config is None:
         raise click.UsageError("no photos are named: give DATA, a folder or a CSV file, or --config run.toml")
     place = out or Path("runs") / (data or config or Path("photos")).resolve().stem
-    for name in ("weights", "unknown", "from_run"):
+    for name in ("weights", "unknown", "unlabelled", "from_run"):
         options[name] = str(options[name]) if options[name] else None
     run = train(
         data,
@@ -120,14 +153,15 @@ def command(
         if "choice" in run.description:
             _print_choice(run.description["choice"])
         output.result(
-            f"accuracy {format_share(run.accuracy.value)} on {metrics['images']} {metrics['split']} photos "
+            f"{scored.figure(metrics)} {format_share(run.accuracy.value)} on {metrics['images']} "
+            f"{metrics['split']} photos "
             f"(95 % interval {format_share_interval(run.accuracy)}), {run.description['seconds']:.1f} s"
         )
         for name, words in scored.lines(metrics):
             output.result(f"{name:<9}{words}")
         output.result(f"{'run':<9}{run.path}")
         output.result(f"{'report':<9}{run.path / 'report.html'}")
-        if "fine_tuning" not in run.description:
+        if "fine_tuning" not in run.description and "tasks" not in run.description:
             output.note("minutes more: --fine-tune last, adopted only where held-out photos gain by it")
     output.next_command("edgetl", "export", run.path)
 

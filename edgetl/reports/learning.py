@@ -30,6 +30,7 @@ def learning(told: Mapping[str, Any] | None) -> Section | None:
         ("Photos varied", options["augment"]),
         ("Epochs", f"{len(epochs)}, best {told['best_epoch']}" if epochs else None),
         ("McNemar's test of right answers", f"p = {told['p_accuracy']:.2g}" if epochs else None),
+        ("With the teacher", told["teacher"]["why"] if "teacher" in told else None),
         ("Computed by", told.get("backend")),
     ]
     facts = facts_list(rows)

@@ -20,13 +20,14 @@ class Section:
     html: Html
 
 
-def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+def render(title: str, subtitle: str, sections: Sequence[Section], *, style: Html | None = None) -> str:
     """The whole page, as the text of an ``.html`` file.
 
     Args:
         title: what the page is about: ``flowers``.
         subtitle: what was done, when and where, in a line.
         sections: top to bottom.
+        style: rules of this page alone.
     """
     names = [f"section-{number}" for number, _ in enumerate(sections, 1)]
     links = [tag("a", text(part.title), href=f"#{name}") for name, part in zip(names, sections, strict=True)]
@@ -40,7 +41,7 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", content=_POLICY, **{"http-equiv": "Content-Security-Policy"}),
         tag("title", text(f"{title} · edgetl")),
-        tag("style", _style()),
+        tag("style", _style(), style or Html("")),
     )
     body = join(
         tag("header", tag("h1", text(title)), tag("p", text(subtitle))),

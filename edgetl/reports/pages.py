@@ -1,17 +1,19 @@
-"""The pages of check, train, export, bench, compare and demo: which sections each has, in which order."""
+"""The pages of the commands: which sections each has, in which order."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import edgetl
 from edgetl.benchmarks.comparing.compare import Comparison
 from edgetl.benchmarks.results import BenchReport
 from edgetl.manifest import Manifest
-from edgetl.reports import checked, measured, page, sections
+from edgetl.reports import checked, explored, measured, mosaic, page, sections, tasked
 from edgetl.reports.page import Section
 
 if TYPE_CHECKING:  # a device draws the page of a benchmark without the training side
     from edgetl.training.checking.report import CheckReport
+    from edgetl.training.exploring.found import Exploration
     from edgetl.training.run import Run
 
 _COMPARED = (
@@ -49,7 +51,10 @@ _SCORES = (
 
 
 def run_page(
-    name: str, metrics: Mapping[str, Any], description: Mapping[str, Any], hardest: Section | None = None
+    name: str,
+    metrics: Mapping[str, Any],
+    description: Mapping[str, Any],
+    hardest: Section | Mapping[str, Section] | None = None,
 ) -> str:
     """What ``edgetl train`` found.
 
@@ -57,19 +62,24 @@ def run_page(
         name: of the run.
         metrics: ``metrics.json``.
         description: ``run.json``.
-        hardest: the pictures it is surely wrong about or unsure of.
+        hardest: the pictures it is surely wrong about or unsure of, of each task where there are several.
     """
     subtitle = f"Trained {description['created']} with edgetl {description['edgetl']}"
-    *scores, how = _of_run(metrics, description)
-    words = [sections.terms(_SCORES)] if "calibration" in metrics else []
-    return page.render(name, subtitle, [*scores, *([hardest] if hardest else []), how, *words])
+    by_task = hardest if isinstance(hardest, Mapping) else {}
+    *scores, how = _of_run(metrics, description, by_task)
+    if isinstance(hardest, Section):
+        scores.append(hardest)
+    words = [sections.terms(_SCORES)] if "calibration" in metrics or "tasks" in metrics else []
+    return page.render(name, subtitle, [*scores, how, *words])
 
 
 def bundle_page(manifest: Manifest, run: "Run | None") -> str:
     """What ``edgetl export`` wrote, and the run it comes from; a user's own model has none."""
     subtitle = f"Exported {manifest.created} with edgetl {manifest.edgetl}"
     trained = [] if run is None else _of_run(run.metrics, run.description)
-    return page.render(manifest.name, subtitle, [sections.variants(manifest), *trained, _of_export(manifest)])
+    each = tasked.of_variants(manifest)
+    variants = [sections.variants(manifest), *([] if each is None else [each])]
+    return page.render(manifest.name, subtitle, [*variants, *trained, _of_export(manifest)])
 
 
 def bench_page(report: BenchReport, manifest: Manifest) -> str:
@@ -112,6 +122,28 @@ def check_page(report: "CheckReport", thumbnails: checked.Thumbnails) -> str:
     return page.render(data.name, subtitle, [checked.overview(report), *found])
 
 
+def explore_page(found: "Exploration", pictures: mosaic.Mosaic, labels: Path | None) -> str:
+    """What ``edgetl explore`` found.
+
+    Args:
+        found: groups, what to label first, what is odd.
+        pictures: those that the page has room for.
+        labels: the CSV file of suggested labels; None: none was written.
+    """
+    told = [
+        explored.overview(found, labels),
+        explored.chart(found, pictures),
+        explored.first(found, pictures),
+        explored.groups(found, pictures),
+        explored.odd(found, pictures),
+        explored.alike(found),
+        explored.how(found),
+    ]
+    subtitle = f"Explored {found.created} with edgetl {edgetl.__version__}"
+    parts = [section for section in told if section is not None]
+    return page.render(found.folder.resolve().name, subtitle, parts, style=mosaic.style(pictures))
+
+
 def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:
     """The whole path on one page."""
     return page.render(
@@ -125,25 +157,40 @@ def demo_page(run: "Run", manifest: Manifest, report: BenchReport) -> str:
     )
 
 
-def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[Section]:
-    labels, matrix, split = description["contract"]["labels"], metrics["confusion"], metrics["split"]
-    backbone, weights, head = description["backbone"], description["weights"], description["head"]
-    data = description["dataset"]
-    known = "calibration" in metrics  # runs of an edgetl that did not find it out are shown too
-    curves = sections.precision_recall(metrics) if known else None
+def _of_any_run(description: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Facts of a training, whatever was solved."""
+    backbone, weights, data = description["backbone"], description["weights"], description["dataset"]
     photos = ", ".join(f"{count} {name}" for name, count in data["photos"].items() if count)
     skipped = len(data["skipped"])
-    rows = [
+    return [
         ("Photos", photos + (f"; {skipped} could not be read" if skipped else "")),
         ("Backbone", f"{backbone['name']}, {backbone['size']} pixels, width {backbone['width']:g}"),
         ("Weights", f"{weights['source']}; licence {weights['licence'] or 'unknown'}"),
         ("Features", f"computed once, in {description['features']['engine']}"),
+        ("Training took", f"{description['seconds']:.1f} s"),
+        ("Dataset fingerprint", data["fingerprint"]),
+    ]
+
+
+def _of_run(
+    metrics: Mapping[str, Any], description: Mapping[str, Any], hardest: Mapping[str, Section] | None = None
+) -> list[Section]:
+    basis = _of_any_run(description)
+    if "tasks" in metrics:
+        return tasked.of_run(metrics, description, basis, hardest or {})
+    labels, matrix, split = description["contract"]["labels"], metrics["confusion"], metrics["split"]
+    head = description["head"]
+    known = "calibration" in metrics  # runs of an edgetl that did not find it out are shown too
+    curves = sections.precision_recall(metrics) if known else None
+    rows = [
+        *basis[:4],
         (
             "Head",
             f"a hidden layer of {head['hidden']} units, which beat the linear head on {head['chosen_on']}"
             if head.get("hidden")
             else f"logistic regression, C = {head['strength']:g}, chosen on {head['chosen_on']}",
         ),
+        *_layers(head.get("layers", "last"), description.get("layers")),
         ("Class weights", head["class_weights"]),
         ("Temperature", f"{head['temperature']:.2f}"),
         (
@@ -152,11 +199,12 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         ),
         ("Accuracy on train", f"{100 * metrics['train_accuracy']:.1f} %"),
         ("Unknown below", f"{100 * head['reject_threshold']:.1f} %"),
-        ("Training took", f"{description['seconds']:.1f} s"),
-        ("Dataset fingerprint", data["fingerprint"]),
+        *basis[4:],
     ]
     chosen = description.get("choice")
     tuned = sections.learning(description.get("fine_tuning"))
+    adapted = sections.adapted(description.get("adaptation"))
+    taught = sections.taught(description.get("distillation"))
     return [
         sections.accuracy(labels, matrix, split=split),
         *([sections.figures(metrics)] if known else []),
@@ -164,9 +212,25 @@ def _of_run(metrics: Mapping[str, Any], description: Mapping[str, Any]) -> list[
         *([sections.trust(metrics), sections.strangers(metrics)] if known else []),
         *([curves] if curves else []),
         *([sections.front(chosen)] if chosen else []),
+        *([] if adapted is None else [adapted]),
+        *([] if taught is None else [taught]),
         *([] if tuned is None else [tuned]),
         sections.facts("How it was trained", rows),
     ]
+
+
+def _layers(read: str, compared: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    names = {"last": "the last feature map", "blocks": "the blocks"}
+    if compared is None:
+        return [("The head reads", names[read])]
+    other = "last" if read == "blocks" else "blocks"
+    losses, right = compared["losses"], compared["accuracies"]
+    told = (
+        f"{names[read]}: log loss {losses[read]:.3f} and {100 * right[read]:.1f} % right on "
+        f"{compared['photos']} held-out photos; {losses[other]:.3f} and {100 * right[other]:.1f} % with "
+        f"{names[other]}"
+    )
+    return [("The head reads", told)]
 
 
 def _of_export(manifest: Manifest) -> Section:

@@ -14,7 +14,8 @@ _HEIGHT = 150  # pixels of one plot
 
 def precision_recall(metrics: Mapping[str, Any]) -> Section | None:
     """The curves of ``metrics.json``; None where it has none, with more than 10 classes."""
-    curves: Sequence[Mapping[str, Any]] = metrics["curves"]["precision_recall"]
+    found = metrics.get("curves", metrics)  # a task of several labels has no other curves
+    curves: Sequence[Mapping[str, Any]] = found["precision_recall"]
     if not curves:
         return None
     lowest = min(precision for curve in curves for _, precision in curve["points"])

@@ -4,6 +4,7 @@ Those that there may be nothing to say of give None then, and ``comparison`` giv
 """
 
 from edgetl.reports.accuracy import accuracy
+from edgetl.reports.adapted import adapted
 from edgetl.reports.bench import bench
 from edgetl.reports.board import board
 from edgetl.reports.comparison import comparison
@@ -21,12 +22,14 @@ from edgetl.reports.precision_recall import precision_recall
 from edgetl.reports.soaked import soaked
 from edgetl.reports.stages import stages
 from edgetl.reports.strangers import strangers
+from edgetl.reports.taught import taught
 from edgetl.reports.terms import terms
 from edgetl.reports.trust import trust
 from edgetl.reports.variants import variants
 
 __all__ = [
     "accuracy",
+    "adapted",
     "bench",
     "board",
     "comparison",
@@ -45,6 +48,7 @@ __all__ = [
     "soaked",
     "stages",
     "strangers",
+    "taught",
     "terms",
     "trust",
     "variants",

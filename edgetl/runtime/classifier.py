@@ -17,7 +17,7 @@ from edgetl.runtime import choosing, engines, threads
 from edgetl.runtime.base import AbstractEngine, Images, Outputs
 from edgetl.runtime.lending import Engines
 from edgetl.runtime.many import in_order
-from edgetl.runtime.result import Result, Timings, interpret
+from edgetl.runtime.result import Result, Timings, read
 
 if TYPE_CHECKING:
     from edgetl.runtime.sources import Source
@@ -224,10 +224,15 @@ class Classifier:
             probabilities = learned.extend(probabilities, features[0])
             labels += learned.labels
         row = probabilities[0]
-        label, score, unknown = interpret(row, labels, self.bundle.manifest.reject_threshold)
+        said = read(row, labels, self.bundle.manifest)
         ended = time.perf_counter()
         timings = Timings(opened - start, fitted - opened, inferred - fitted, ended - inferred)
-        return Result(label, score, unknown, row, labels, timings, features[0].ravel() if features else None)
+        embedding = features[0].ravel() if features else None
+        return Result(
+            *(said.label, said.score, said.unknown, row, labels, timings, embedding),
+            answers=said.answers,
+            found=said.found,
+        )
 
     def _start_another(self) -> AbstractEngine:
         """An engine of one thread for the same variant."""

@@ -56,17 +56,21 @@ class CommandRunner:
         self._stderr = _stderr()
         threading.Thread(target=self._serve, name="edgetl command", daemon=True).start()
 
-    def run(self, seen: Seen, *, wait: bool = False) -> None:
+    def run(self, seen: Seen, label: str | None = None, *, wait: bool = False) -> None:
         """Run the command for this frame as soon as those before it have ended.
 
         Args:
             seen: the frame.
+            label: one that holds in it; None takes the most probable.
             wait: whether to wait while too many calls wait already, as long as pictures can. A camera cannot:
                 the frame is then left out, and the problem told.
         """
+        result, score = seen.result, seen.result.score
+        if label is not None:
+            score = float(result.probabilities[result.labels.index(label)])
         told = {
-            "EDGETL_LABEL": seen.result.label,
-            "EDGETL_SCORE": f"{seen.result.score:.6f}",
+            "EDGETL_LABEL": label or result.label,
+            "EDGETL_SCORE": f"{score:.6f}",
             "EDGETL_PICTURE": seen.frame.name,
             "EDGETL_FRAME": str(seen.frame.index),
         }

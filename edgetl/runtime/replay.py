@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from edgetl.errors import ModelError
 from edgetl.manifest import Manifest
-from edgetl.runtime import engines
+from edgetl.runtime import answers, engines
+from edgetl.runtime.answers import Answer
 from edgetl.runtime.base import AbstractEngine
 from edgetl.runtime.choosing import Option
-from edgetl.runtime.result import interpret
+from edgetl.runtime.result import Reading, read
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -31,7 +32,7 @@ class VariantCheck:
     """Of a probability, from what was recorded at export; None when it did not run."""
     tolerance: float
     agreement: float | None
-    """Share of those pictures, 0 to 1, with the float Keras model's top-1."""
+    """Share of those pictures, 0 to 1, with the float Keras model's top-1; see ``manifest.Score``."""
     differs: Literal["engine", "post-processing"] | None
     """What answers differently from the machine that exported; None when nothing does or it did not run."""
     problem: str | None
@@ -89,7 +90,8 @@ class Replay:
         if not outputs.shape == recorded.shape == (count, classes) or not np.isfinite(outputs).all():
             return result(f"{row.name} gave {outputs.shape} or values that are no numbers")
         difference = float(np.abs(outputs - recorded).max())
-        agreement = float((outputs.argmax(axis=1) == keras.argmax(axis=1)).mean())
+        tasks = self.manifest.tasks
+        agreement = answers.shared(answers.said(outputs, tasks), answers.said(keras, tasks))
         if difference > variant.tolerance:
             problem = (
                 f"{row.name} {row.version} answers differently here: a probability moved by "
@@ -112,19 +114,42 @@ class Replay:
         self, outputs: NDArray[np.float32], recorded: NDArray[np.float32], tolerance: float
     ) -> str | None:
         """What post-processing makes of right answers, where that is not what was recorded."""
-        labels, threshold = self.manifest.contract.labels, self.manifest.reject_threshold
-        for entry, now, then in zip(self.manifest.golden.pictures, outputs, recorded, strict=False):
-            label, score, unknown = interpret(now, labels, threshold)
-            best = float(then.max())
-            # Probabilities that moved within the tolerance may swap places, or cross the threshold.
-            allowed = [labels[place] for place in np.flatnonzero(then >= best - 2 * tolerance)]
-            right = label in allowed and abs(score - best) <= tolerance
-            if right and threshold is not None and abs(best - threshold) > tolerance:
-                right = unknown == (best < threshold)
-            if not right:
-                return (
-                    f"{entry.path} becomes {label!r} with {score:.3f}{', unknown' * unknown}, and was "
-                    f"{labels[int(then.argmax())]!r} with {best:.3f}, though decoder and engine are right: "
-                    f"install edgetl {self.manifest.edgetl}, which exported"
-                )
+        manifest, labels = self.manifest, self.manifest.contract.labels
+        for entry, now, then in zip(manifest.golden.pictures, outputs, recorded, strict=False):
+            said = read(now, labels, manifest)
+            # One answer, or one to each task: where its probabilities stand, and the threshold of unknown.
+            parts: list[tuple[Reading | Answer, slice, tuple[str, ...], float | None]]
+            parts = [(said, slice(None), labels, manifest.reject_threshold)]
+            if manifest.tasks:
+                parts = [
+                    (answer, task.places, task.labels, task.reject_threshold)
+                    for answer, task in zip(said.answers, manifest.tasks, strict=True)
+                ]
+            for answer, places, names, threshold in parts:
+                best, surest = float(then[places].max()), names[int(then[places].argmax())]
+                # Probabilities that moved within the tolerance may swap places, or cross the threshold.
+                allowed = [names[place] for place in np.flatnonzero(then[places] >= best - 2 * tolerance)]
+                right = answer.label in allowed and abs(answer.score - best) <= tolerance
+                if right and threshold is not None and abs(best - threshold) > tolerance:
+                    right = answer.unknown == (best < threshold)
+                if not right:
+                    return (
+                        f"{entry.path} becomes {answer.label!r} with {answer.score:.3f}"
+                        f"{', unknown' * answer.unknown}, and was {surest!r} with {best:.3f}, though decoder "
+                        f"and engine are right: {self._way_out}"
+                    )
+            if other := self._other_labels(said, then, tolerance):
+                return f"{entry.path} {other}, though decoder and engine are right: {self._way_out}"
         return None
+
+    def _other_labels(self, said: Reading, then: NDArray[np.float32], tolerance: float) -> str | None:
+        """A label of several that is found and should not be, or the other way round."""
+        for answer, task in zip(said.answers, self.manifest.tasks, strict=True):
+            for label, was, threshold in zip(task.labels, then[task.places], task.thresholds, strict=False):
+                if abs(was - threshold) > tolerance and (label in answer.found) != (was >= threshold):
+                    return f"{'has' if label in answer.found else 'lacks'} {label!r}, which was at {was:.3f}"
+        return None
+
+    @property
+    def _way_out(self) -> str:
+        return f"install edgetl {self.manifest.edgetl}, which exported"

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgetl import images
 from edgetl.errors import ImageError, UsageError
-from edgetl.runtime.result import Result, interpret
+from edgetl.runtime.result import Result, read
 
 if TYPE_CHECKING:
     from edgetl.runtime.classifier import Classifier
@@ -25,9 +25,11 @@ class Seen:
     result: Result
     """Over the frame, or over the last frames where they are smoothed."""
     changed: bool
-    """Whether :attr:`label` is not the one of the frame before."""
+    """Whether other labels hold than in the frame before."""
     dropped: int
     """Frames given up so far, so as not to lag behind a live source."""
+    appeared: tuple[str, ...] = ()
+    """Labels that hold and did not in the frame before, the surest first."""
 
     @property
     def label(self) -> str | None:
@@ -79,7 +81,7 @@ def _seen(
             yield frame.picture
 
     last: deque[Result] = deque(maxlen=smooth)
-    before: str | type[Seen] | None = Seen  # no label there is
+    before: tuple[str, ...] | None = None
     # Side by side, a frame would be taken before the answer to the one before it: live frames would age.
     alone = source.live or source.length == 1
     answers = _one_by_one(model, pictures()) if alone else model.attempt_many(pictures())
@@ -94,9 +96,10 @@ def _seen(
                 continue
             last.append(answer)
             result = answer if smooth == 1 else _averaged(model, last)
-            label = None if result.unknown else result.label
-            yield Seen(frame, result, label != before, source.dropped)
-            before = label
+            appeared = tuple(label for label in result.found if label not in (before or ()))
+            changed = before is None or set(result.found) != set(before)
+            yield Seen(frame, result, changed, source.dropped, appeared)
+            before = result.found
 
 
 def _one_by_one(
@@ -113,5 +116,5 @@ def _averaged(model: "Classifier", last: deque[Result]) -> Result:
     newest = last[-1]
     same = [result.probabilities for result in last if result.labels == newest.labels]  # one may be taught
     row = np.stack(same).mean(axis=0, dtype=np.float32)
-    label, score, unknown = interpret(row, newest.labels, model.bundle.manifest.reject_threshold)
-    return replace(newest, label=label, score=score, unknown=unknown, probabilities=row)
+    said = read(row, newest.labels, model.bundle.manifest)
+    return replace(newest, **vars(said), probabilities=row)

@@ -40,7 +40,8 @@ class Watcher:
             source: what they are about; it is closed to end them.
             on_result: called with every frame's answer.
             on_change: called when the label changes, also to and from unknown.
-            on_label: called when the label changes to one of these.
+            on_label: called when the label changes to one of these; where several may hold, when it does and
+                did not before.
         """
         self._seen, self._source = seen, source
         self._on_result, self._on_change = on_result, on_change
@@ -125,5 +126,6 @@ class Watcher:
             return
         if self._on_change is not None:
             self._on_change(seen)
-        if seen.label is not None and seen.label in self._on_label:
-            self._on_label[seen.label](seen)
+        for label in seen.appeared:
+            if label in self._on_label:
+                self._on_label[label](seen)

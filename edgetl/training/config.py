@@ -37,6 +37,8 @@ class TrainConfig:
     """Share of the certainty that is spread over all classes, 0 to below 1."""
     hidden: int = 0
     """Units of a hidden layer to try in front of the head, adopted where it helps; 0 for none."""
+    layers: str = "auto"
+    """Which of the backbone's layers the head reads: ``last``, ``blocks``, or ``auto`` for the better."""
     suspects: str = "keep"
     """What to do with photos whose label is probably wrong: ``keep`` them, or ``downweight`` them."""
     features: str = "auto"
@@ -46,6 +48,8 @@ class TrainConfig:
     false_accept: float | None = None
     """Share of unknown pictures that may be taken for a class, 0 to 1; None keeps 95 % of the right answers,
     or takes 5 % where ``unknown`` is given."""
+    unlabelled: str | None = None
+    """A folder of pictures of where the model will be used, most or all of them without a label."""
     folds: str = "auto"
     """Folds of a cross-validation over all photos: ``auto``, ``none`` or 2 to 20."""
     fine_tune: str = "off"
@@ -64,10 +68,22 @@ class TrainConfig:
     """With ``auto``: bytes that the int8 file may have."""
     candidates: int | None = None
     """With ``auto``: how many of the best candidates are trained; None takes 3."""
+    tasks: str | None = None
+    """Columns of the CSV file that label the photos, with commas: a task each, ``NAME:many`` for one of
+    several labels; None takes ``label``."""
+    multi_label: bool = False
+    """Whether a photo may have any number of labels, in one cell with ; or | between them."""
+    min_precision: float | None = None
+    """Of the photos that are said to have a label of several, the share that should, 0 to 1; None chooses
+    thresholds of the best F1."""
     from_run: str | None = None
     """An earlier run, whose backbone to start from."""
     keep_head: bool | None = None
     """Whether to keep that run's head as well, instead of solving one."""
+    teacher: str | None = None
+    """A larger network that teaches this one: a backbone (``efficientnet_lite2@320``), a run, or ``auto``."""
+    precision: str = "auto"
+    """Of fine-tuning: ``float32``, ``mixed`` with 16 bits, or ``auto``, which is mixed on a GPU."""
 
     def to_toml(self) -> str:
         """The text of ``run.toml``; options that were left to edgetl are left out."""

@@ -53,6 +53,8 @@ class Head:
     """float32 (features, hidden units); None for a linear head."""
     hidden_bias: Floats | None = None
     """float32 (hidden units,)."""
+    layers: str = "last"
+    """What it reads of the backbone: the ``last`` feature map, or its ``blocks``."""
 
     @property
     def hidden(self) -> int:
@@ -73,7 +75,23 @@ class Head:
         }
 
 
-def fit(
+@dataclass(frozen=True)
+class Solved:
+    """A head, and what heads like it answered to photos they had not seen."""
+
+    head: Head
+    logits: Doubles
+    """float64 (n, classes), of the held-out photos, divided by the temperature."""
+    truth: Labels
+    """int64 (n,), their labels."""
+
+
+def fit(features: Floats | Rows, labels: Labels, **options: Any) -> Head:
+    """The head of :func:`solve`, whose arguments it takes."""
+    return solve(features, labels, **options).head
+
+
+def solve(
     features: Floats | Rows,
     labels: Labels,
     *,
@@ -84,7 +102,7 @@ def fit(
     label_smoothing: float = 0.0,
     hidden: int = 0,
     seed: int = 0,
-) -> Head:
+) -> Solved:
     """Solve the head.
 
     Args:
@@ -141,15 +159,16 @@ def fit(
         reject_threshold=_reject_threshold(choice.logits / choice.temperature, choice.truth),
         label_smoothing=label_smoothing,
     )
+    solved = Solved(linear, choice.logits / choice.temperature, choice.truth)
     if not hidden:
-        return linear
+        return solved
     everything = np.ones(len(labels), np.bool_)
     found = better(
         raw.take(), labels, problem.targets(everything), choice, raw_held_out, units=hidden, seed=seed
     )
     if found is None:
-        return linear
-    return replace(
+        return solved
+    head = replace(
         linear,
         kernel=(found.layers.second / found.temperature).astype(np.float32),
         bias=(found.layers.second_bias / found.temperature).astype(np.float32),
@@ -158,6 +177,7 @@ def fit(
         temperature=found.temperature,
         reject_threshold=_reject_threshold(found.logits / found.temperature, choice.truth),
     )
+    return Solved(head, found.logits / found.temperature, choice.truth)
 
 
 def check(class_weights: str, label_smoothing: float, hidden: int) -> None:

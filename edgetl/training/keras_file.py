@@ -9,19 +9,38 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from edgetl import extras
 from edgetl.errors import RunError
-from edgetl.training.head import Head
 from edgetl.training.logistic import Floats
 
 _WEIGHTS = "model.weights.h5"
 
 
-def with_head(template: Path, head: Head) -> bytes:
+class Dense(Protocol):
+    """A solved head: ``head.Head``, or those of several tasks side by side."""
+
+    @property
+    def kernel(self) -> Floats:
+        """float32 (features or hidden units, classes)."""
+
+    @property
+    def bias(self) -> Floats:
+        """float32 (classes,)."""
+
+    @property
+    def hidden_kernel(self) -> Floats | None:
+        """float32 (features, hidden units); None for a linear head."""
+
+    @property
+    def hidden_bias(self) -> Floats | None:
+        """float32 (hidden units,)."""
+
+
+def with_head(template: Path, head: Dense) -> bytes:
     """The bytes of the template's ``.keras`` file with the head's values.
 
     Args:
@@ -47,7 +66,7 @@ def with_head(template: Path, head: Head) -> bytes:
     return result.getvalue()
 
 
-def _layers(head: Head) -> Iterator[tuple[Floats, Floats]]:
+def _layers(head: Dense) -> Iterator[tuple[Floats, Floats]]:
     """Kernel and bias of each dense layer."""
     if head.hidden_kernel is not None and head.hidden_bias is not None:
         yield head.hidden_kernel, head.hidden_bias

@@ -5,11 +5,13 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgetl.errors import DatasetError
 from edgetl.images import SUFFIXES
+from edgetl.training import columns as cells
+from edgetl.training.columns import Column, Labels
 
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Names of folders, in lower case, that are splits and not classes."""
@@ -37,6 +39,8 @@ class Entry:
     """``train``, ``val`` or ``test``; None where the data does not say."""
     record: int | None = None
     """Its number among the records of the CSV file, from 1; None in a folder."""
+    answers: tuple[Labels, ...] = ()
+    """What each column says, where there are several or one of several labels; ``label`` then has it all."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Listing:
     faults: tuple[Fault, ...] = ()
     passed_over: tuple[Path, ...] = ()
     """Files beside the photos whose names do not end like a picture's."""
+    columns: tuple[Column, ...] = ()
+    """That label the photos; empty where each has one label."""
 
     @property
     def root(self) -> Path:
@@ -59,28 +65,47 @@ class Listing:
         """Every label once, sorted."""
         return tuple(sorted({entry.label for entry in self.entries}))
 
+    def of_column(self, number: int) -> "Listing":
+        """What one of the columns says: an entry for each label of a photo."""
+        entries = [
+            replace(entry, label=label, answers=())
+            for entry in self.entries
+            for label in entry.answers[number] or ()
+        ]
+        return replace(self, entries=tuple(entries), faults=(), columns=())
 
-def read(data: str | Path) -> Listing:
+
+def read(data: str | Path, columns: Sequence[Column] = ()) -> Listing:
     """List the photos of a folder or CSV file.
 
     Args:
         data: a folder ``<class>/*``, a folder ``{train,val,test}/<class>/*``, or a CSV file with the
             columns ``path,label`` and perhaps ``split``, its paths relative to the file's folder.
+        columns: of a CSV file that label the photos in place of ``label``. In one of single labels an empty
+            cell says nothing of its photo; in one of several an empty cell is an answer, none of them, and
+            ``?`` says nothing. Photos of which nothing is said are left out.
 
     Raises:
-        DatasetError: there is nothing, or nothing that could be told from faults.
+        DatasetError: there is nothing, or nothing that could be told from faults; or columns are named that
+            the file does not have, or that a folder cannot have.
     """
     source = Path(data)
     if not source.exists():
         raise DatasetError(f"{source} does not exist: give a folder of photos or a CSV file")
     found = _Found()
     if source.is_file():
-        _read_csv(source, found)
+        _read_csv(source, columns, found)
+    elif columns:
+        raise DatasetError(
+            f"{source} is a folder, which gives each photo one label: --tasks and --multi-label need a CSV "
+            "file with a line for each photo"
+        )
     else:
         _read_folder(source, found)
     if found.faults and not found.entries:
         raise DatasetError(found.faults[0].sentence)
-    return Listing(source, tuple(found.entries), tuple(found.faults), tuple(found.passed_over))
+    kept = tuple(columns) if cells.is_several(columns) else ()
+    return Listing(source, tuple(found.entries), tuple(found.faults), tuple(found.passed_over), kept)
 
 
 @dataclass
@@ -132,26 +157,42 @@ def _read_classes(folder: Path, split: str | None, found: _Found) -> None:
         found.entries += [Entry(path, child.name, split) for path in pictures]
 
 
-def _read_csv(file: Path, found: _Found) -> None:
+def _read_csv(file: Path, columns: Sequence[Column], found: _Found) -> None:
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
-            columns = [name.strip().lower() for name in reader.fieldnames or ()]
-            if not {"path", "label"} <= set(columns):
+            names = [name.strip().lower() for name in reader.fieldnames or ()]
+            missing = [column.name for column in columns if column.name not in names]
+            if missing and "path" in names:
+                there = ", ".join(name for name in names if name not in cells.RESERVED) or "columns you add"
+                raise DatasetError(f"{file} has no column {', '.join(missing)}: choose --tasks from {there}")
+            if missing or not {"path", *([] if columns else ["label"])} <= set(names):
                 raise DatasetError(f"{file} needs a first line with the columns path,label and perhaps split")
-            reader.fieldnames = columns
+            reader.fieldnames = names
             for record, line in enumerate(reader, 1):
-                _read_line(file, reader.line_num, record, line, found)
+                _read_line(file, reader.line_num, record, line, columns, found)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{file} is no CSV file in UTF-8: {error}") from error
 
 
-def _read_line(file: Path, number: int, record: int, line: dict[str, str | None], found: _Found) -> None:
+def _read_line(
+    file: Path,
+    number: int,
+    record: int,
+    line: dict[str, str | None],
+    columns: Sequence[Column],
+    found: _Found,
+) -> None:
     values = {name: (line.get(name) or "").strip() for name in ("path", "label", "split")}
+    answers = tuple(cells.labels_of(column, (line.get(column.name) or "").strip()) for column in columns)
+    if columns:
+        if values["path"] and all(answer is None for answer in answers):
+            return
+        values["label"] = cells.text_of([column.name for column in columns], answers)
     where = f"{file}, line {number}"
     path = file.parent / values["path"]
     split = SPLIT_FOLDERS.get(values["split"].lower()) if values["split"] else None
-    if not values["path"] or not values["label"]:
+    if not values["path"] or not (values["label"] or columns):
         found.fault("bad line", f"{where} has no path or no label", file)
     elif values["split"] and split is None:
         sentence = f"{where} has the split {values['split']!r}: choose train, val or test"
@@ -159,7 +200,8 @@ def _read_line(file: Path, number: int, record: int, line: dict[str, str | None]
     elif not _is_file(path):
         found.fault("missing file", f"{where} names {path}, which is not there", path)
     else:
-        found.entries.append(Entry(path, values["label"], split, record))
+        kept = answers if cells.is_several(columns) else ()
+        found.entries.append(Entry(path, values["label"], split, record, kept))
 
 
 def _is_file(path: Path) -> bool:

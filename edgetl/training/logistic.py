@@ -146,6 +146,9 @@ class Targets:
     """float64 (n,) or, for sigmoids, (n, classes): the say of each; a weight of 2 is a row given twice."""
     smoothing: float = 0.0
     """Share of the certainty that is spread over all classes (Szegedy et al., CVPR 2016), 0 to below 1."""
+    soft: Floats | None = None
+    """float32 (n, classes), rows summing to 1: for a softmax, what the answers should be in place of one
+    class each; None: that class alone."""
 
     @classmethod
     def of(
@@ -172,7 +175,9 @@ class Targets:
             each = np.repeat(each[:, None], classes, axis=1)
             if balanced:
                 total, yes = each.sum(axis=0), (each * values).sum(axis=0)
-                each = each * np.where(values, total / (2 * yes), total / (2 * (total - yes)))
+                # A label that none of these rows has, or all, weighs nothing where it is not.
+                yes, no = (np.where(part, part, 1.0) for part in (yes, total - yes))
+                each = each * np.where(values, total / (2 * yes), total / (2 * no))
         elif balanced:
             of_class = np.bincount(values, each, minlength=classes)
             each = each * each.sum() / (classes * np.where(of_class, of_class, 1.0))[values]
@@ -202,8 +207,10 @@ class Targets:
             loss = float((weights * (softplus - wanted * logits)).sum())
             slope = np.exp(logits - softplus) - wanted
             return loss, np.asarray(weights * slope, np.float32)
-        rows = np.arange(len(values))
         logits -= logits.max(axis=1, keepdims=True)
+        if self.soft is not None:
+            return self._soft_loss(logits, self.soft[place], weights)
+        rows = np.arange(len(values))
         wanted = (1 - self.smoothing) * logits[rows, values]
         if self.smoothing:
             wanted = wanted + self.smoothing * logits.mean(axis=1)
@@ -214,6 +221,16 @@ class Targets:
         logits[rows, values] -= 1 - self.smoothing
         if self.smoothing:
             logits -= self.smoothing / self.classes
+        logits *= weights[:, None].astype(np.float32)
+        return loss, logits
+
+    def _soft_loss(self, logits: Floats, wanted: Floats, weights: Doubles) -> tuple[float, Floats]:
+        answered = (wanted * logits).sum(axis=1)
+        np.exp(logits, out=logits)
+        totals = logits.sum(axis=1, keepdims=True)
+        loss = float(weights @ (np.log(totals[:, 0], dtype=np.float64) - answered))
+        logits /= totals
+        logits -= wanted
         logits *= weights[:, None].astype(np.float32)
         return loss, logits
 

@@ -18,7 +18,8 @@ from edgetl.training.weights import WeightsSource
 ENGINES = ("openvino", "onnxruntime", "keras")
 """What may extract features, fastest on a CPU first; ``keras`` is for machines with a GPU."""
 
-_LAYOUT = 2
+DESCRIPTION = "backbone.json"
+_LAYOUT = 3
 """Raise it when the same backbone would give other features: old cache entries are then left alone."""
 
 
@@ -47,6 +48,10 @@ class BackboneChoice:
         return contract if self.crop is None else replace(contract, crop_fraction=self.crop)
 
 
+Parts = tuple[tuple[str, int], ...]
+"""The activation and the number of labels of each task of a model; none where there is one softmax."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A backbone in the cache."""
@@ -55,15 +60,28 @@ class Prepared:
     folder: Path
     engine: str
     """Which engine extracts its features."""
+    layers: str = "last"
+    """What a head reads of it: the ``last`` feature map, or its ``blocks``; a name of :attr:`columns`."""
+
+    @property
+    def columns(self) -> dict[str, slice]:
+        """Which columns of a row of features belong to what; ``blocks`` is missing where there are none."""
+        told = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))["features"]
+        last, blocks = told["last"], told["blocks"]
+        return {"last": slice(0, last)} | ({"blocks": slice(last, last + blocks)} if blocks else {})
+
+    def reading(self, layers: str) -> "Prepared":
+        """The same backbone, for a head that reads others of its layers."""
+        return replace(self, layers=layers)
 
     @property
     def key(self) -> str:
         """Names the backbone, its weights, its pixels and its engine: equal keys, equal features."""
         return self.folder.name
 
-    def classifier(self, classes: int, hidden: int = 0) -> Path:
+    def classifier(self, classes: int, hidden: int = 0, parts: Parts = ()) -> Path:
         """The ``.keras`` file of the backbone with an empty head for so many classes."""
-        return self.folder / classifier_name(classes, hidden)
+        return self.folder / classifier_name(classes, hidden, self.layers, parts)
 
     def start(self, *, num_threads: int | None = None) -> AbstractEngine:
         """Load the feature extractor: uint8 (n, h, w, 3) -> float32 (n, features)."""
@@ -78,9 +96,21 @@ class Prepared:
         return engines.start(engines.get(self.engine), model, num_threads=num_threads)
 
 
-def classifier_name(classes: int, hidden: int = 0) -> str:
-    """The file with an empty head for so many classes, with a hidden layer of so many units."""
-    return f"classifier-{classes}-{hidden}.keras" if hidden else f"classifier-{classes}.keras"
+def classifier_name(classes: int, hidden: int = 0, layers: str = "last", parts: Parts = ()) -> str:
+    """The file with an empty head for so many classes, with so many hidden units, on such layers.
+
+    Args:
+        classes: of all tasks together.
+        hidden: units, 0 for none.
+        layers: ``last``, or ``blocks``.
+        parts: the tasks; none: one softmax.
+    """
+    end = "" if layers == "last" else f"-{layers}"
+    if parts:
+        # Of many tasks the names would be longer than those of files may be.
+        text = "-".join(f"{activation}{count}" for activation, count in parts)
+        return f"classifier-tasks-{hashlib.sha256(text.encode()).hexdigest()[:16]}{end}.keras"
+    return f"classifier-{classes}{f'-{hidden}' if hidden else ''}{end}.keras"
 
 
 def choose(
@@ -129,8 +159,17 @@ def has_gpu() -> bool:
     return any(Path("/proc/driver/nvidia/gpus").glob("*"))
 
 
-def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Progress) -> Prepared:
+def prepare(
+    choice: BackboneChoice, *, engine: str, classes: int, progress: Progress, parts: Parts = ()
+) -> Prepared:
     """Find the backbone in the cache, or build it there (some seconds, in a process of its own).
+
+    Args:
+        choice: the backbone.
+        engine: for its features.
+        classes: of the empty head that is built with it.
+        progress: hears of it.
+        parts: the tasks of that head; none: one softmax.
 
     Raises:
         WeightsError: the weights do not fit the architecture.
@@ -157,7 +196,7 @@ def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Prog
             progress.step(f"prepare {choice.name} for {engine}"),
             files.new_folder(place, replace=True) as folder,
         ):
-            isolated.call(
+            widths = isolated.call(
                 "edgetl.training.build:build_backbone",
                 choice,
                 engine,
@@ -167,15 +206,18 @@ def prepare(choice: BackboneChoice, *, engine: str, classes: int, progress: Prog
                 environment=_backend(engine),
             )
             files.write_json(
-                folder / "backbone.json", {**identity, "source": asdict(choice.weights)["source"]}
+                folder / DESCRIPTION,
+                {**identity, "source": asdict(choice.weights)["source"], "features": widths},
             )
-    build_classifier(prepared, classes, 0, progress)
+    build_classifier(prepared, classes, 0, progress, parts)
     return prepared
 
 
-def build_classifier(prepared: Prepared, classes: int, hidden: int, progress: Progress) -> Path:
+def build_classifier(
+    prepared: Prepared, classes: int, hidden: int, progress: Progress, parts: Parts = ()
+) -> Path:
     """The file of :meth:`Prepared.classifier`, built (in a process of its own) where it is not there yet."""
-    place = prepared.classifier(classes, hidden)
+    place = prepared.classifier(classes, hidden, parts)
     if not place.is_file():
         with progress.step(f"build a classifier of {classes} classes"):
             isolated.call(
@@ -183,6 +225,8 @@ def build_classifier(prepared: Prepared, classes: int, hidden: int, progress: Pr
                 prepared.folder,
                 classes,
                 hidden,
+                prepared.layers,
+                parts,
                 doing="building the classifier",
                 environment=_backend(prepared.engine),
             )

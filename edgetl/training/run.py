@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from edgetl import extras
+from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import RunError
 from edgetl.manifest import Interval
+from edgetl.tasks import Task
+from edgetl.training import columns as cells
+from edgetl.training import kinds as of_photos
 from edgetl.training.dataset import Dataset, Photo
 
 MODEL = "model.keras"
@@ -51,8 +55,13 @@ class Run:
         return self.path.resolve().name
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What the model answers; empty where exactly one of the contract's labels holds."""
+        return self.dataset.tasks
+
+    @property
     def accuracy(self) -> Interval:
-        """Share of right answers on the scored split, 0 to 1."""
+        """Share of right answers on the scored split, 0 to 1; with several labels F1 over all of them."""
         return Interval(**self.metrics["accuracy"])
 
     @property
@@ -88,7 +97,8 @@ class Run:
                 )
             contract = Contract.from_dict(description["contract"])
             root = Path(data) if data is not None else Path(description["dataset"]["root"])
-            dataset = read_splits(folder / SPLITS, root, contract.labels)
+            tasks = rules.from_list(description.get("tasks", []))
+            dataset = read_splits(folder / SPLITS, root, contract.labels, tasks)
         except (OSError, ValueError, KeyError, TypeError) as error:
             if isinstance(error, RunError):
                 raise
@@ -102,24 +112,38 @@ def splits_csv(dataset: Dataset) -> str:
     """The text of ``splits.csv``, a dataset itself; paths are below the root."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "split", "sha256"])
+    columns = [task.name for task in dataset.tasks] or ["label"]
+    writer.writerow(["path", *columns, "split", "sha256"])
     for photo in dataset.photos:
         place = (
             photo.path.relative_to(dataset.root) if photo.path.is_relative_to(dataset.root) else photo.path
         )
-        writer.writerow([place.as_posix(), dataset.labels[photo.label], photo.split, photo.sha256])
+        written = [dataset.name_of(photo)]
+        if dataset.tasks:
+            said = of_photos.answers_of(dataset.kinds[photo.label], dataset.tasks)
+            written = [cells.text_of([name], [one]) for name, one in zip(columns, said, strict=True)]
+        writer.writerow([place.as_posix(), *written, photo.split, photo.sha256])
     return text.getvalue()
 
 
-def read_splits(file: Path, root: Path, labels: tuple[str, ...]) -> Dataset:
+def read_splits(file: Path, root: Path, labels: tuple[str, ...], tasks: tuple[Task, ...] = ()) -> Dataset:
     """The dataset of a ``splits.csv``; the photos themselves are not touched."""
     numbers = {label: number for number, label in enumerate(labels)}
+    kinds: dict[of_photos.Kind, int] = {}
+
+    def label(line: dict[str, str]) -> int:
+        if not tasks:
+            return numbers[line["label"]]
+        columns = [cells.Column(task.name, task.several) for task in tasks]
+        said = [cells.labels_of(column, line[column.name]) for column in columns]
+        return kinds.setdefault(of_photos.kind_of(said, tasks), len(kinds))
+
     with file.open(newline="", encoding="utf-8") as lines:
         photos = tuple(
-            Photo(root / line["path"], numbers[line["label"]], line["split"], line["sha256"])
+            Photo(root / line["path"], label(line), line["split"], line["sha256"])
             for line in csv.DictReader(lines)
         )
-    return Dataset(root, labels, photos)
+    return Dataset(root, labels, photos, tasks, tuple(kinds))
 
 
 def library_versions() -> dict[str, str]:

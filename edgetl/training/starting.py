@@ -36,7 +36,7 @@ class Start:
     def settled(self, wanted: TrainConfig) -> TrainConfig:
         """The options with the run's backbone, size and width in place of the defaults."""
         choice = self.choice
-        return replace(wanted, backbone=choice.name, size=choice.size, width=choice.width)
+        return replace(wanted, backbone=choice.name, size=choice.size, width=choice.width, crop=choice.crop)
 
     def head(self, labels: Sequence[str]) -> head.Head:
         """The run's head for these labels: of its classes, the ones that are asked for.
@@ -61,6 +61,7 @@ class Start:
             class_weights=told["class_weights"],
             temperature=told["temperature"],
             reject_threshold=told["reject_threshold"],
+            layers=told.get("layers", "last"),
         )
 
     def _dense(self, classes: int) -> tuple[Any, Any]:
@@ -98,6 +99,10 @@ def start_of(wanted: TrainConfig) -> Start | None:
             raise UsageError("--keep-head keeps the head of an earlier run: name it with --from RUN")
         return None
     run = Run.open(place)
+    if wanted.keep_head and run.tasks:
+        raise UsageError(
+            f"{place} answers several questions, and --keep-head keeps a head of one: leave --keep-head out"
+        )
     told = run.description["backbone"]
     defaults = TrainConfig(data="")
     if wanted.weights is not None:
@@ -121,7 +126,8 @@ def start_of(wanted: TrainConfig) -> Start | None:
         files.write_bytes(kept, content)
     before = run.description["weights"]
     source = WeightsSource("run", kept, f"run {run.name}, from {before['source']}", before["licence"], digest)
-    return Start(run, BackboneChoice(told["name"], told["size"], told["width"], source))
+    crop = run.contract.crop_fraction if wanted.crop is None else wanted.crop
+    return Start(run, BackboneChoice(told["name"], told["size"], told["width"], source, crop))
 
 
 def check_labels(run: Run, labels: Sequence[str]) -> None:

@@ -1,34 +1,32 @@
 """``edgetl train``: photos in, a run out."""
 
-import hashlib
-import os
-import platform
-import sys
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import edgetl
 from edgetl import files
 from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import confusion, pages
+from edgetl.training import columns as cells
 from edgetl.training import dataset as datasets
-from edgetl.training import features, keras_file, prepare, run, starting
+from edgetl.training import describing, features, keras_file, prepare, run, starting, task_rules, tasked
 from edgetl.training import head as heads
+from edgetl.training.adapting import adapt
 from edgetl.training.checking import suspects
 from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
-from edgetl.training.dataset import Dataset
+from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.distilling import teach
+from edgetl.training.heads import layers
 from edgetl.training.logistic import Floats, Labels
 from edgetl.training.scoring import assessing, sheets
 from edgetl.training.tuning import tune
+from edgetl.wording import agreeing, counted
 
 _FEW = 100
 """Scored photos under which a warning says how little the accuracy is worth."""
@@ -76,13 +74,34 @@ def train(
     choice = _choose(wanted, start)
     wanted = wanted if start is None else start.settled(wanted)
     engine = prepare.choose_engine(wanted.features)
-    tuning = tune.resolve(wanted.fine_tune, epochs=wanted.epochs, augment=wanted.augment, seed=wanted.seed)
+    tuning = tune.resolve(
+        wanted.fine_tune,
+        epochs=wanted.epochs,
+        augment=wanted.augment,
+        precision=wanted.precision,
+        seed=wanted.seed,
+    )
     with progress.step("read the photos"):
-        photos = datasets.read(wanted.data)
+        columns = cells.columns_of(wanted.tasks, multi_label=wanted.multi_label)
+        photos = datasets.read(wanted.data, columns)
+    task_rules.check(wanted, photos)
+    for sentence in task_rules.advice(photos, wanted):
+        progress.warn(sentence)
     if start is not None and wanted.keep_head:
         starting.check_labels(start.run, photos.labels)
     _advise(photos, progress)
     strangers = assessing.strangers(wanted, photos, progress)
+    if photos.tasks and choice is not None:
+        layered = replace(wanted, layers="last" if wanted.layers == "auto" else wanted.layers)
+        solvers = tasked.Solvers(rows_of, lambda part, table: _solve(part, table, layered, progress)[0])
+        return tasked.train(
+            *(photos, layered, choice, engine, place, solvers, strangers),
+            force=force,
+            started=started,
+            progress=progress,
+        )
+    lessons = teach.plan(wanted, photos, strangers, progress)
+    target = None if lessons is not None else adapt.target_of(wanted, photos, strangers, progress)
     with files.new_folder(place, replace=force, marker=run.DESCRIPTION) as folder:
         found = None
         if choice is None:
@@ -94,13 +113,29 @@ def train(
         for path, reason in unreadable.items():
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
-        strangers, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("solve the head"):
-            kept = start is not None and wanted.keep_head
-            head = start.head(photos.labels) if start and kept else _solve(photos, table, wanted, progress)
+            if start is not None and wanted.keep_head:
+                head, compared = start.head(photos.labels), None
+            else:
+                head, compared = _solve(photos, table, wanted, progress)
+        prepared, table = prepared.reading(head.layers), table.part(head.layers)
+        adapted = taught = None
+        if target is not None:
+            adapted = adapt.adapt(photos, prepared, table, head, target, wanted, progress)
+            progress.note(adapted.summary)
+            if adapted.adopted:
+                head, prepared, table = adapted.head, adapted.prepared, adapted.table
+        if lessons is not None:
+            taught = teach.teach(lessons, photos, table, prepared, head, wanted, progress)
+            progress.note(taught.summary)
+            head = replace(taught.head, layers=prepared.layers)
+        strangers, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("score the head"):
             rows = {split: rows_of(photos, table, split) for split in datasets.SPLITS if photos.split(split)}
-            metrics = assessing.assess(photos, rows, head, wanted, unknown, progress)
+            # Heads of folds are neither adapted nor taught: their score would be another model's.
+            changed = any(one is not None and one.adopted for one in (adapted, taught))
+            scored = replace(wanted, folds="none") if changed else wanted
+            metrics = assessing.assess(photos, rows, head, scored, unknown, progress)
         head = replace(head, reject_threshold=metrics.rejection.threshold)
         contract = choice.contract.with_labels(photos.labels)
         template = prepare.build_classifier(prepared, len(photos.labels), head.hidden, progress)
@@ -110,6 +145,7 @@ def train(
             tuned = tune.tune(
                 *(photos, prepared, table, head, tuning),
                 strangers=strangers,
+                taught=taught,
                 resume=resume,
                 progress=progress,
             )
@@ -125,20 +161,14 @@ def train(
         files.write_text(folder / "labels.txt", "\n".join(photos.labels) + "\n")
         files.write_text(folder / run.SPLITS, run.splits_csv(photos))
         files.write_json(folder / run.METRICS, asdict(metrics))
-        files.write_json(folder / "environment.json", _environment())
+        files.write_json(folder / "environment.json", describing.environment())
         description = {
-            "schema": run.SCHEMA,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "edgetl": edgetl.__version__,
-            "contract": contract.to_dict(),
-            "backbone": {"name": choice.name, "size": choice.size, "width": choice.width},
-            "weights": {**asdict(prepared.choice.weights), "path": str(prepared.choice.weights.path)},
-            "features": {"engine": engine, "key": prepared.key},
+            **describing.basis(prepared, contract, photos, unreadable, model, wanted.seed),
             "head": head.describe(),
-            "dataset": _describe(photos, unreadable),
-            "model_sha256": hashlib.sha256(model).hexdigest(),
-            "seed": wanted.seed,
             **({} if found is None else {"choice": found.to_dict()}),
+            **({} if compared is None else {"layers": compared.to_dict()}),
+            **({} if adapted is None else {"adaptation": adapted.description}),
+            **({} if taught is None else {"distillation": taught.description}),
             **({} if tuned is None else {"fine_tuning": tuned.description}),
             "seconds": round(time.perf_counter() - started, 3),
         }
@@ -164,6 +194,7 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
     except TypeError as error:
         raise UsageError(f"train has no such option: {error}") from None
     heads.check(wanted.class_weights, wanted.label_smoothing, wanted.hidden)
+    layers.check(wanted.layers)
     if wanted.hidden and wanted.fine_tune != "off":
         raise UsageError("fine-tuning starts from a linear head: choose --hidden or --fine-tune, not both")
     if wanted.suspects not in ("keep", "downweight"):
@@ -190,74 +221,75 @@ def _advise(photos: Dataset, progress: Progress) -> None:
     leaks = photos.leaks()
     if leaks:
         progress.warn(
-            f"{len(leaks)} photos of val and test stand in train too, byte for byte, and make the accuracy "
-            f"look better than it is; the first is {leaks[0].path}; edgetl check names all, and what else "
-            "is wrong"
+            f"{counted(len(leaks), 'photo')} of val and test {agreeing(len(leaks), 'stands', 'stand')} in "
+            "train too, byte for byte, which makes the accuracy look better than it is; the first is "
+            f"{leaks[0].path}; edgetl check names all, and what else is wrong"
         )
     scored = len(photos.split(photos.scored_split))
     if scored < _FEW:
         progress.warn(
-            f"accuracy is measured on {scored} photos only: mind its interval; edgetl check says what it "
-            "can tell"
+            f"accuracy is measured on {counted(scored, 'photo')} only: mind its interval; edgetl check says "
+            "what it can tell"
         )
 
 
 def _solve(
     photos: Dataset, table: features.FeatureTable, wanted: TrainConfig, progress: Progress
-) -> heads.Head:
-    held_out = None
+) -> tuple[heads.Head, layers.Layers | None]:
+    """The head, and what was found out about the layers it could read, where there was a choice."""
+    train = photos.split("train")
+    labels = _labels_of(train)
     # Where val is all there is to score on, choosing on it too would flatter the score.
-    if photos.scored_split == "test" and photos.split("val"):
-        held_out = rows_of(photos, table, "val")
-    rows, labels = rows_of(photos, table, "train")
+    chooses = photos.scored_split == "test" and bool(photos.split("val"))
+
+    def solve(part: str, places: Labels, **more: Any) -> heads.Solved:
+        rows = table.part(part).rows([train[place].sha256 for place in places])
+        held_out = rows_of(photos, table.part(part), "val") if chooses else None
+        solved = heads.solve(
+            rows,
+            labels[places],
+            held_out=held_out,
+            class_weights=wanted.class_weights,
+            label_smoothing=wanted.label_smoothing,
+            seed=wanted.seed,
+            **more,
+        )
+        return replace(solved, head=replace(solved.head, layers=part))
+
+    everything = np.arange(len(train))
+    chosen, compared, solved = wanted.layers, None, None
+    if "blocks" not in table.parts:
+        if chosen == "blocks":
+            raise UsageError(f"{wanted.backbone} has no blocks to read: leave --layers out")
+        chosen = "last"
+    if chosen == "auto":
+        places = layers.sample(labels, wanted.seed)
+        compared, solved = layers.compare(lambda part: solve(part, places))
+        chosen = compared.chosen
     weights = None
     if wanted.suspects == "downweight":
-        doubts = suspects.judge(rows, labels, seed=wanted.seed)
+        rows = table.whole.rows([photo.sha256 for photo in train])
+        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
         weights = doubts.weights
         progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
-    head = heads.fit(
-        rows,
-        labels,
-        held_out=held_out,
-        class_weights=wanted.class_weights,
-        weights=weights,
-        label_smoothing=wanted.label_smoothing,
-        hidden=wanted.hidden,
-        seed=wanted.seed,
-    )
+    if solved is None or weights is not None or wanted.hidden or len(places) < len(train):
+        solved = solve(chosen, everything, weights=weights, hidden=wanted.hidden)
+    head = solved.head
     if wanted.hidden and not head.hidden:
         progress.warn(
             f"the head stays linear: with a hidden layer of {wanted.hidden} units it answers held-out "
             "photos no better"
         )
-    return head
+    return head, compared
 
 
 def rows_of(photos: Dataset, table: features.FeatureTable, split: str) -> tuple[Floats, Labels]:
-    """Features, float32 (n, features), and labels, int64 (n,), of the photos of a split."""
+    """Features, float32 (n, features), and labels, int64 (n,), of the photos of a split; of a task of several
+    labels 0 and 1, int64 (n, labels)."""
     chosen = photos.split(split)
-    labels = np.fromiter((photo.label for photo in chosen), np.int64, len(chosen))
+    labels = photos.truth(chosen).of(photos.tasks, 0) if photos.tasks else _labels_of(chosen)
     return table.rows([photo.sha256 for photo in chosen]), labels
 
 
-def _describe(photos: Dataset, unreadable: Mapping[Path, str]) -> dict[str, Any]:
-    return {
-        "root": str(photos.root.resolve()),
-        "fingerprint": photos.fingerprint,
-        "photos": {split: len(photos.split(split)) for split in datasets.SPLITS},
-        "classes": {
-            photos.labels[label]: count
-            for label, count in sorted(Counter(p.label for p in photos.photos).items())
-        },
-        "skipped": {str(path): reason for path, reason in unreadable.items()},
-    }
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "libraries": run.library_versions(),
-    }
+def _labels_of(photos: Sequence[Photo]) -> Labels:
+    return np.fromiter((photo.label for photo in photos), np.int64, len(photos))

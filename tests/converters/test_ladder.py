@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgetl.converters import ladder
+from edgetl.converters.aware.fit import Fitted
 from edgetl.converters.formats import FORMATS, Format
 from edgetl.converters.ladder import MOST_FLOAT_MACS, climb, worst_layers
 from edgetl.converters.request import Recipe
@@ -22,6 +23,7 @@ from edgetl.manifest import Arithmetic, FileEntry, Interval, Score, Variant
 from edgetl.progress import Progress
 
 BASE, EVEN = (Base(Path(name), Path(name), None) for name in ("model.keras", "equalised.keras"))
+TRAINED = BASE.with_tuned(Path("tuned"))
 
 
 def layer(index: int, error: float, macs: int) -> LayerError:
@@ -61,7 +63,7 @@ Key = tuple[str, str, int]
 
 
 def key(precision: str, base: Base, recipe: Recipe) -> Key:
-    kind = "equalised" if base is EVEN else recipe.ranges
+    kind = "equalised" if base is EVEN else "trained" if base is TRAINED else recipe.ranges
     return precision, kind, len(recipe.float_layers)
 
 
@@ -79,6 +81,8 @@ class Shop:
     recipes: list[Recipe] = field(default_factory=list)
     raced: dict[str, bool] = field(default_factory=dict)
     measured: list[Base] = field(default_factory=list)
+    quantize_aware: bool = False
+    fitted: Callable[[], Fitted | None] = lambda: Fitted(TRAINED, "trained", np.zeros((1, 2), np.float32))
 
     def make(
         self,
@@ -104,6 +108,10 @@ class Shop:
     def equalised(self, formats: Sequence[str]) -> tuple[Base, Equalised] | None:
         assert tuple(formats) == ("tflite", "onnx")
         return self.even()
+
+    def trained(self, base: Base, formats: Sequence[str]) -> Fitted | None:
+        assert tuple(formats) == ("tflite", "onnx")
+        return self.fitted()
 
     def layer_errors(self, base: Base) -> tuple[LayerError, ...]:
         self.measured.append(base)
@@ -306,6 +314,51 @@ def test_a_model_whose_layers_cannot_be_measured_climbs_on() -> None:
     shop = Shop({("float16", "extremes", 0): 0.0}, errors=broken)
     assert climbed(shop).variant.precision == "float16"
     assert any("layers" in note and "SIGKILL" in note for note in shop.progress.said)
+
+
+TRAINED_INT8: Key = ("int8", "trained", 0)
+
+
+def test_int8_is_trained_behind_all_that_needs_no_training_and_before_any_layer_goes_to_float() -> None:
+    shop = Shop(quantize_aware=True)
+    climbed(shop)
+    assert shop.asked[:5] == [*IN_INT8[:3], TRAINED_INT8, IN_INT8[3]]
+
+
+def test_int8_that_is_good_enough_is_not_trained() -> None:
+    shop = Shop({IN_INT8[2]: 0.4}, quantize_aware=True, fitted=broken)
+    assert climbed(shop).base is EVEN
+
+
+def test_the_head_of_a_tflite_file_stays_as_it_was_trained_and_other_formats_solve_theirs() -> None:
+    shops = {name: Shop({TRAINED_INT8: 0.4}, quantize_aware=True) for name in ("tflite", "onnx", "openvino")}
+    made = {name: climbed(shop, name) for name, shop in shops.items()}
+    assert all(attempt.base is TRAINED for attempt in made.values())
+    corrected = {name: attempt.recipe.correct_head for name, attempt in made.items()}
+    assert corrected == {"tflite": False, "onnx": True, "openvino": True}
+
+
+def test_it_is_said_how_much_a_trained_file_is_what_was_simulated() -> None:
+    shop = Shop({TRAINED_INT8: 0.4}, quantize_aware=True)
+    climbed(shop)
+    said = "the file answers as it was trained to on 1 of 1 photos, its probabilities within 0"
+    assert f"tflite rung 4: int8, trained: {said}" in shop.progress.said
+
+
+@pytest.mark.parametrize("fitted", [lambda: None, broken])
+def test_training_that_fails_or_gains_nothing_is_told_and_passed(fitted: Callable[[], Fitted | None]) -> None:
+    shop = Shop(quantize_aware=True, fitted=fitted)
+    climbed(shop)
+    assert shop.asked[:4] == IN_INT8[:4]
+    assert any("gained nothing" in note or "SIGKILL" in note for note in shop.progress.said)
+
+
+@pytest.mark.parametrize(("drop", "base"), [(0.4, TRAINED), (7.0, BASE)])
+def test_of_int8_alone_the_better_is_kept(drop: float, base: Base) -> None:
+    shop = Shop({TRAINED_INT8: drop}, quantize_aware=True)
+    untrained = attempt(FORMATS["tflite"], "int8", BASE, Recipe(), "every layer", 5.0)
+    found = ladder.retrained(FORMATS["tflite"], cast(Workshop, shop), BASE, ("tflite", "onnx"), untrained)
+    assert found.base is base
 
 
 def test_the_worst_layers_come_first_and_stay() -> None:

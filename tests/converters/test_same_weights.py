@@ -24,7 +24,7 @@ Layers = dict[int, Layer]
 
 def in_tflite(graphs: Path, layers: Layers) -> dict[str, bytes]:
     model = flatbuffer.read((graphs / FORMATS["tflite"].graph).read_bytes())
-    tflite_converter._round(model, layers)
+    tflite_converter.put(model, layers)
     return {"model.tflite": flatbuffer.write(model)}
 
 

@@ -25,9 +25,11 @@ from edgetl.benchmarks.board.soaking import SoakRequest
 from edgetl.benchmarks.comparing.compare import compare
 from edgetl.benchmarks.profile.results import Operator, summed_up
 from edgetl.benchmarks.results import BenchReport
-from edgetl.reports import checked, page, pages, sections
+from edgetl.reports import checked, mosaic, page, pages, sections
 from edgetl.training.checking.findings import SEVERITIES, Finding, PhotoNote
 from edgetl.training.checking.report import CheckReport
+from edgetl.training.exploring import sheet
+from edgetl.training.exploring.found import Exploration, Group, Picture
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
@@ -85,6 +87,27 @@ addEventListener("load", () => {
     overlaps: names.flatMap((a, i) => names.slice(i + 1).filter(b => touch(a, b))).length,
     covered: names.flatMap(a => dots.filter(b => touch(a, b))).length,
     outside: [...names, ...dots].filter(box => box.left < frame.left || box.right > frame.right).length,
+  });
+});
+</script>
+"""
+MAP = """
+<script>
+addEventListener("load", () => {
+  const map = document.querySelector(".map"), tiles = [...map.querySelectorAll(".tile")];
+  const least = Math.min(...tiles.map(tile => tile.getBoundingClientRect().width));
+  document.head.insertAdjacentHTML("beforeend", "<style>.map .tile { transition: none }</style>");
+  const grown = tiles.map(tile => {
+    tile.focus();
+    const field = map.getBoundingClientRect();  // which may have been scrolled to the tile
+    const box = tile.getBoundingClientRect(), said = tile.querySelector("b").getBoundingClientRect();
+    return {box, said, field, shown: said.height > 10 && Math.abs(said.width - box.width) < 2};
+  });
+  parent.document.body.dataset.probe = JSON.stringify({
+    tiles: tiles.length, least, grown: Math.min(...grown.map(one => one.box.width)),
+    outside: grown.filter(({box, field}) => box.left < field.left - 1 || box.right > field.right + 1
+      || box.top < field.top - 1 || box.bottom > field.bottom + 1).length,
+    captions: [grown.filter(one => one.shown).length, tiles.filter(tile => tile.ariaLabel).length],
   });
 });
 </script>
@@ -238,6 +261,60 @@ def whole_run_page() -> str:
     return page.render("cells", "Trained in a test", [part for part in parts if part])
 
 
+def whole_explore_page() -> str:
+    """As many pictures and groups as a page of unlabelled pictures can have, with long names."""
+    root = Path("/home/somebody/pictures")
+    random = np.random.default_rng(0)
+    pictures = tuple(
+        Picture(
+            path=root / f"{'DSC0' * 9}{number}.jpg",
+            sha256=f"{number:064x}",
+            label="a_long_label_without_a_space" if number % 3 else "ants",
+            score=0.5 if number % 2 else 0.0,
+            group=number % 40 + 1,
+            first=number + 1 if number < 20 else None,
+            odd=number % 50 == 0,
+        )
+        for number in range(1000)
+    )
+    groups = tuple(
+        Group(
+            number=number,
+            label="a_long_label_without_a_space",
+            new=number % 5 == 0,
+            pictures=25,
+            labels={"a_long_label_without_a_space": 20, "ants": 5},
+            typical=tuple(picture.path for picture in pictures if picture.group == number)[:12],
+        )
+        for number in range(1, 41)
+    )
+    found = Exploration(
+        folder=root,
+        created="2026-11-22T10:00:00+00:00",
+        backbone="efficientnet_lite0, 224 pixels",
+        model="insects",
+        pictures=pictures,
+        groups=groups,
+        silhouette=0.21,
+        apart=True,
+        tried=dict.fromkeys((2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30), 0.2),
+        alike=tuple((picture.path, root / "other.jpg") for picture in pictures[:70]),
+        known=(),
+        unreadable={root / "damaged.jpg": "it is damaged"},
+        seconds=12.3,
+    )
+    # A forest is about as hard to compress: 3 kB a picture.
+    scenes = [np.asarray(support.scene(96, 96, seed=seed)) for seed in range(8)]
+    cells = random.permutation(26 * 26)[: sheet.MOST]
+    shown = mosaic.Mosaic(
+        numbers={picture.path: number for number, picture in enumerate(pictures[: sheet.MOST])},
+        pixels=np.stack([scenes[number % 8] for number in range(sheet.MOST)]),
+        cells=np.stack(np.divmod(cells, 26), axis=1),
+        grid=(26, 26),
+    )
+    return pages.explore_page(found, shown, root.parent / "labels.csv")
+
+
 def browse(folder: Path, *arguments: str, width: int, dark: bool) -> subprocess.CompletedProcess[str]:
     assert BROWSER is not None
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
@@ -303,20 +380,35 @@ def test_no_marker_of_the_chart_covers_another_or_the_scale(tmp_path: Path, widt
 
 
 @pytest.mark.parametrize(
-    "make_page", [whole_bench_page, whole_compare_page, whole_check_page, whole_run_page]
+    "make_page",
+    [whole_bench_page, whole_compare_page, whole_check_page, whole_explore_page, whole_run_page],
 )
 @pytest.mark.parametrize(("width", "dark"), [(NARROW, False), (NARROW, True), (700, False), (WIDE, False)])
 def test_the_pages_of_benchmarks_and_trainings_fit_every_screen(
     make_page: Callable[[], str], width: int, dark: bool, tmp_path: Path
 ) -> None:
     html = make_page()
-    assert len(html.encode()) < (2_000_000 if make_page is whole_check_page else 1_000_000)
+    assert len(html.encode()) < (
+        2_000_000 if make_page in (whole_check_page, whole_explore_page) else 1_000_000
+    )
     place = tmp_path / "report.html"
     place.write_text(html, "utf-8")
     found, console = probe(place, tmp_path, width=width, dark=dark)
     assert (found["inner"], found["wide"], found["loaded"], console) == (width, [], [], "")
     assert found["scroll"] <= width
     assert found["smallest"] >= SMALLEST_PX
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_each_picture_of_the_map_can_be_touched_and_grows_inside_it(tmp_path: Path, width: int) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(whole_explore_page(), "utf-8")
+    found, _ = probe(place, tmp_path, width=width, dark=False, script=MAP)
+    assert found["tiles"] == sheet.MOST
+    assert found["least"] >= 24
+    assert found["grown"] >= 4 * 24 - 0.01
+    assert found["outside"] == 0
+    assert found["captions"] == [sheet.MOST, sheet.MOST]
 
 
 @pytest.mark.parametrize("width", [NARROW, 700, WIDE])

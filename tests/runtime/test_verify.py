@@ -26,6 +26,7 @@ from edgetl.manifest import Manifest
 from edgetl.runtime import classifier, engines, fake, known_bad, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
+from edgetl.runtime.result import Reading
 
 VARIANTS = ("fake-float32", "fake-int8")
 
@@ -85,7 +86,7 @@ def test_an_engine_that_differs_is_told_from_the_decoder(
 def test_post_processing_that_differs_is_told_from_both(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "interpret", lambda *_: ("cat", 0.7, False))
+    monkeypatch.setattr(replay, "read", lambda *_: Reading("cat", 0.7, False, (), ("cat",)))
     found = edgetl.verify(bundle)
     assert not found.passed
     assert found.decoder.passed
@@ -101,15 +102,15 @@ def test_post_processing_that_differs_is_told_from_both(
 def test_a_wrong_threshold_score_or_name_is_found(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[str, float, bool]
 ) -> None:
-    monkeypatch.setattr(replay, "interpret", lambda *_: answer)
+    monkeypatch.setattr(replay, "read", lambda *_: Reading(*answer, (), ()))
     assert {check.differs for check in edgetl.verify(bundle).variants} == {"post-processing"}
 
 
 def test_the_classifier_is_judged_by_the_very_function_it_uses(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert replay.interpret is classifier.interpret
-    monkeypatch.setattr(classifier, "interpret", lambda *_: ("cat", 0.1, True))
+    assert replay.read is classifier.read
+    monkeypatch.setattr(classifier, "read", lambda *_: Reading("cat", 0.1, True, (), ()))
     with edgetl.load(bundle) as model:
         assert model.classify(support.scene()).label == "cat"
 

@@ -51,6 +51,32 @@ def test_the_slope_of_the_loss_is_that_of_finite_differences(
 
 
 @given(seeds)
+def test_soft_targets_have_the_slope_of_finite_differences_too(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    soft = random.dirichlet(np.ones(4), size=5).astype(np.float32)
+    targets = Targets(np.zeros(5, np.int64), 4, random.random(5), soft=soft)
+    logits = random.normal(0, 2, (5, 4)).astype(np.float32)
+    _, slope = targets.loss(logits.copy(), slice(0, 5))
+    step = np.float32(1e-2)
+    for row, column in np.ndindex(5, 4):
+        around = []
+        for sign in (1, -1):
+            moved = logits.copy()
+            moved[row, column] += sign * step
+            around.append(targets.loss(moved, slice(0, 5))[0])
+        assert slope[row, column] == pytest.approx((around[0] - around[1]) / (2 * step), abs=2e-3)
+
+
+@given(seeds)
+def test_certain_soft_targets_are_labels_and_smoothed_ones_smoothed_labels(seed: int) -> None:
+    features, labels = problem(seed)
+    soft = 0.9 * np.eye(3, dtype=np.float32)[labels] + np.float32(0.1 / 3)
+    given = Targets(labels, 3, np.ones(len(labels)), soft=soft)
+    first = answers(features, Targets.of(labels, 3, smoothing=0.1), at=features)
+    assert np.abs(first - answers(features, given, at=features)).max() < 2e-2
+
+
+@given(seeds)
 def test_the_order_of_the_photos_does_not_matter(seed: int) -> None:
     features, labels = problem(seed)
     order = np.random.default_rng(seed).permutation(len(labels))

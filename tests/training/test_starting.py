@@ -70,6 +70,23 @@ def test_a_kept_head_answers_as_the_run_does(solar_run: Run, fewer_photos: Path,
     assert _values(kept) == _values(solar_run)
 
 
+def test_a_run_that_reads_the_blocks_can_be_started_from(fewer_photos: Path, tmp_path: Path) -> None:
+    blocks = edgetl.train(fewer_photos, out=tmp_path / "blocks", layers="blocks")
+    kept = edgetl.train(fewer_photos, out=tmp_path / "kept", from_run=str(blocks.path), keep_head=True)
+    assert kept.description["head"]["layers"] == "blocks"
+    assert _values(kept) == _values(blocks)
+    anew = edgetl.train(fewer_photos, out=tmp_path / "anew", from_run=str(blocks.path), layers="blocks")
+    assert anew.metrics["confusion"] == blocks.metrics["confusion"]
+
+
+def test_a_run_of_another_crop_is_gone_on_with_at_that_crop(fewer_photos: Path, tmp_path: Path) -> None:
+    whole = edgetl.train(fewer_photos, out=tmp_path / "whole", crop=1.0)
+    for crop, expected in ((None, 1.0), (0.9, 0.9)):
+        start = starting.start_of(TrainConfig(data="", from_run=str(whole.path), crop=crop))
+        assert start is not None
+        assert expected == start.choice.contract.crop_fraction
+
+
 def test_a_head_of_fewer_classes_keeps_their_answers(solar_run: Run) -> None:
     start = starting.start_of(TrainConfig(data="", from_run=str(solar_run.path)))
     assert start is not None

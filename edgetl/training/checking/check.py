@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgetl import files
+from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import checked, pages
 from edgetl.training import backbones, dataset, features, listing, prepare, rules
@@ -32,6 +33,7 @@ from edgetl.training.checking import (
 from edgetl.training.checking.findings import SEVERITIES, Finding
 from edgetl.training.checking.report import CheckReport
 from edgetl.training.checking.subject import Subject
+from edgetl.training.columns import columns_of
 from edgetl.training.dataset import SPLITS, Photo
 from edgetl.training.logistic import Floats, threads_for
 from edgetl.training.prepare import BackboneChoice
@@ -52,6 +54,7 @@ def check(
     backbone: str = "efficientnet_lite0",
     size: int | None = None,
     seed: int = 0,
+    column: str | None = None,
     progress: Progress = SILENT,
 ) -> CheckReport:
     """Find what is wrong with photos and labels.
@@ -67,10 +70,12 @@ def check(
         backbone: whose features, and whose size of picture.
         size: height and width of its input, pixels; None takes the backbone's own.
         seed: for the folds of cross-validations.
+        column: of a CSV file, whose labels are looked at in place of ``label``; photos with an empty cell are
+            left out.
         progress: hears of each step.
 
     Raises:
-        DatasetError: there is nothing to check.
+        DatasetError: there is nothing to check, or no such column.
         UsageError: an option is not one of those offered.
         WeightsError: no pretrained weights for the backbone.
         WriteError: the page, or the data with ``fix``, cannot be written.
@@ -86,7 +91,9 @@ def check(
     engine = prepare.choose_engine() if look else ""
     contract = choice.contract if choice else row.contract(size or row.default_size)
     with progress.step("read the photos"):
-        found = listing.read(source)
+        found = listing.read(source, columns_of(column, multi_label=False))
+        if found.columns:
+            raise UsageError(f"--column {column} names several: check one at a time, of single labels")
         lost: dict[Path, str] = {}
         photos = dataset.assemble(found, lost)
     seen, damaged = pictures.describe(photos.photos, contract, progress)
@@ -113,7 +120,8 @@ def check(
             with progress.step("judge the labels"):
                 labels = np.array([photo.label for photo in subject.photos])
                 with threads_for(1):  # its products are small, and a second thread would only be in the way
-                    doubtful = suspects.find(rows(subject.photos), labels, seed=seed)
+                    hashes = [photo.sha256 for photo in subject.photos]
+                    doubtful = suspects.find(table.whole.rows(hashes), labels, parts=table.slices, seed=seed)
             doubted = mislabelled.find(subject, subject.photos, doubtful)
             findings += doubted
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))

@@ -1,7 +1,8 @@
 """How the photos are spread over the classes."""
 
-from edgetl.training.checking.findings import Finding, counted
+from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.subject import Subject
+from edgetl.wording import counted
 
 _FEW = 20
 """Train photos under which a class is learned from accidents."""

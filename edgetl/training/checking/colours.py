@@ -1,8 +1,9 @@
 """Grey photos among colour ones and colour among grey; a class that differs in it is a shortcut."""
 
 from edgetl import extras
-from edgetl.training.checking.findings import Finding, counted
+from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.subject import Subject
+from edgetl.wording import counted
 
 _CLEARLY = 0.3
 """How much more often one class is grey than the others."""

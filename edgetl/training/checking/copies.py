@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from edgetl.training.checking.duplicates import Group, Kind
-from edgetl.training.checking.findings import Finding, PhotoNote, counted
+from edgetl.training.checking.findings import Finding, PhotoNote
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
+from edgetl.wording import agreeing, counted
 
 _RANKS = {"train": 0, "val": 1, "test": 2}
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
@@ -28,9 +29,9 @@ def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
     if leaks := [group for group in exact if _crosses(group)]:
         held_out = sum(photo.split != "train" for group in leaks for photo in group.photos)
         title = (
-            f"{counted(held_out, 'photo')} of val and test {_s(held_out, 'stands', 'stand')} in another "
-            "split too, so the model has seen what it is scored on and its accuracy will look better than "
-            "it is: --fix moves the copies in train away and leaves the scored photos alone"
+            f"{counted(held_out, 'photo')} of val and test {agreeing(held_out, 'stands', 'stand')} in "
+            "another split too, so the model has seen what it is scored on and its accuracy will look better "
+            "than it is: --fix moves the copies in train away and leaves the scored photos alone"
         )
         found.append(Finding("leaks between splits", "error", title, _notes(subject, leaks)))
     if contradictions := [group for group in exact if _labels(group) > 1]:
@@ -42,15 +43,15 @@ def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
     if crossing := [group for group in alike if _crosses(group)]:
         title = (
             f"{counted(len(crossing), 'group')} of photos that show the same "
-            f"{_s(len(crossing), 'is', 'are')} spread over splits, saved anew, resized, mirrored or cropped, "
-            "or things that look exactly alike: copies flatter the accuracy; look, and --fix-suspects moves "
-            "those in train away"
+            f"{agreeing(len(crossing), 'is', 'are')} spread over splits, saved anew, resized, mirrored or "
+            "cropped, or things that look exactly alike: copies flatter the accuracy; look, and "
+            "--fix-suspects moves those in train away"
         )
         found.append(Finding("copies in several splits", "warning", title, _notes(subject, crossing)))
     if doubtful := [group for group in alike if _labels(group) > 1]:
         title = (
             f"{counted(len(doubtful), 'group')} of photos that show the same "
-            f"{_s(len(doubtful), 'has', 'have')} two labels: a label is wrong, or they differ in what "
+            f"{agreeing(len(doubtful), 'has', 'have')} two labels: a label is wrong, or they differ in what "
             "a small picture does not show; look"
         )
         found.append(Finding("same look, two labels", "warning", title, _notes(subject, doubtful)))
@@ -60,8 +61,8 @@ def find(subject: Subject, groups: Sequence[Group]) -> list[Finding]:
         count = sum(len(group.photos) - 1 for group in twice)
         title = (
             f"{counted(count, 'photo is a copy', 'photos are copies')} of another in the same split and "
-            f"class, and {_s(count, 'counts', 'count')} twice: harmless if few, and the interval of the "
-            "score is a little wider than it says"
+            f"class, and {agreeing(count, 'counts', 'count')} twice: harmless if few, and the interval "
+            "of the score is a little wider than it says"
         )
         found.append(Finding("copies in one split", "note", title, _notes(subject, twice)))
     if bursts := [group for group in similar if not _crosses(group)]:
@@ -101,14 +102,10 @@ def _scenes(subject: Subject, crossing: Sequence[Group]) -> Finding:
         else "keep each scene in one split"
     )
     title = (
-        f"{counted(count, 'photo')} of the same scenes {_s(count, 'is', 'are')} spread over splits "
+        f"{counted(count, 'photo')} of the same scenes {agreeing(count, 'is', 'are')} spread over splits "
         f"(bursts, frames of one video{hint}), which flatters the accuracy: {way_out}"
     )
     return Finding("scenes in several splits", "warning", title, _notes(subject, crossing))
-
-
-def _s(count: int, one: str, more: str) -> str:
-    return one if count == 1 else more
 
 
 def _of_kind(groups: Sequence[Group], kind: Kind) -> list[Group]:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from edgetl.training.checking import robust
-from edgetl.training.checking.findings import Finding, PhotoNote, counted
+from edgetl.training.checking.findings import Finding, PhotoNote
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
+from edgetl.wording import counted
 
 _BLANK = 2.0
 """Standard deviation of the luma, of 255, under which there is nothing to see; dead solar cells have 2.2."""

@@ -57,8 +57,3 @@ class Finding:
             "title": self.title,
             "photos": [photo.to_dict() for photo in self.photos],
         }
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """``1 photo``, ``1,204 photos``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from edgetl import images
 from edgetl.errors import ImageError
-from edgetl.training.checking.findings import Finding, PhotoNote, counted
+from edgetl.training.checking.findings import Finding, PhotoNote
 from edgetl.training.checking.subject import Subject
+from edgetl.training.columns import with_separators
 from edgetl.training.listing import SPLIT_FOLDERS, Fault
+from edgetl.wording import counted
 
 _TOLD_TOGETHER = {
     "missing file": (
@@ -41,7 +43,7 @@ _ENDINGS = 5
 
 def find(subject: Subject) -> list[Finding]:
     """Everything that the list of photos tells."""
-    return [*_faults(subject.faults), *_passed_over(subject), *_nested(subject)]
+    return [*_faults(subject.faults), *_several(subject), *_passed_over(subject), *_nested(subject)]
 
 
 def _faults(faults: tuple[Fault, ...]) -> list[Finding]:
@@ -59,6 +61,18 @@ def _faults(faults: tuple[Fault, ...]) -> list[Finding]:
         notes = tuple(PhotoNote(fault.place, note=fault.sentence) for fault in same)
         found.append(Finding(kind, "error", title, notes))
     return found
+
+
+def _several(subject: Subject) -> list[Finding]:
+    marked = with_separators(subject.listing.source, subject.labels)
+    if not marked:
+        return []
+    listed = ", ".join(map(repr, marked[:_ENDINGS])) + (" …" if len(marked) > _ENDINGS else "")
+    title = (
+        f"{counted(len(marked), 'label looks', 'labels look')} like several in one cell ({listed}), and "
+        "training takes each for one: if a photo may have several, train with --multi-label"
+    )
+    return [Finding("several labels in a cell", "warning", title)]
 
 
 def _passed_over(subject: Subject) -> list[Finding]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from edgetl.training.checking.findings import Finding, counted
+from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
+from edgetl.wording import counted
 
 
 class Suspect(Protocol):

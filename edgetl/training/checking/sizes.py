@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from edgetl.training.checking import robust
-from edgetl.training.checking.findings import Finding, counted
+from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.subject import Subject
+from edgetl.wording import counted
 
 _LEAST_SIZE = math.log(4) / robust.OUTLYING
 """A photo of less than four times the usual area is no outlier, however alike the others are."""

@@ -11,8 +11,9 @@ says of each photo how probably its label is wrong: a probability, not a rank am
 dataset gets few suspects.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -64,15 +65,18 @@ class Doubts:
         return (1 - self.wrong) ** 2
 
 
-def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, ...]:
+def find(
+    features: Floats, labels: Labels, *, parts: Sequence[slice] = (), seed: int = 0
+) -> tuple[Suspect, ...]:
     """The photos whose label is wrong with a probability of a quarter or more, worst first.
 
     Args:
         features: float32 (n, features), n of 4 or more.
         labels: int64 (n,), 0 to classes - 1.
+        parts: columns of different layers of a backbone; none: all are alike.
         seed: which photos are the landmarks, of more than 2,000.
     """
-    doubts = judge(features, labels, seed=seed)
+    doubts = judge(features, labels, parts=parts, seed=seed)
     order = np.argsort(-doubts.wrong, kind="stable")
     return tuple(
         Suspect(int(row), int(labels[row]), int(doubts.suggested[row]), float(doubts.wrong[row]))
@@ -81,9 +85,9 @@ def find(features: Floats, labels: Labels, *, seed: int = 0) -> tuple[Suspect, .
     )
 
 
-def judge(features: Floats, labels: Labels, *, seed: int = 0) -> Doubts:
+def judge(features: Floats, labels: Labels, *, parts: Sequence[slice] = (), seed: int = 0) -> Doubts:
     """How probably each label is wrong; arguments as for :func:`find`."""
-    left_out = answers(features, labels, seed=seed)
+    left_out = answers(features, labels, parts=parts, seed=seed)
     rows, classes = np.arange(len(labels)), left_out.shape[1]
     given = left_out[rows, labels]
     agrees = left_out.argmax(axis=1) == labels
@@ -111,8 +115,30 @@ def judge(features: Floats, labels: Labels, *, seed: int = 0) -> Doubts:
     return Doubts(wrong, suggested, share)
 
 
-def answers(features: Floats, labels: Labels, *, seed: int = 0) -> Doubles:
+def answers(features: Floats, labels: Labels, *, parts: Sequence[slice] = (), seed: int = 0) -> Doubles:
     """What a regression on all the other photos says of each: float64 (n, classes), near 0 to 1.
+
+    Where the features have parts, each is tried alone and all together, scaled to the same spread; the one
+    whose left-out answers are nearest to the labels is taken. Other arguments as for :func:`find`.
+    """
+    views: list[Callable[[], Floats]] = [partial(features.__getitem__, (slice(None), part)) for part in parts]
+    views.append(partial(_evened, features, parts))
+    found = (_left_out(view(), labels, seed) for view in (views if len(parts) > 1 else views[-1:]))
+    return min(found, key=lambda pair: pair[1])[0]
+
+
+def _evened(features: Floats, parts: Sequence[slice]) -> Floats:
+    """The features, each part scaled to the same spread; as they are where there is one."""
+    if len(parts) < 2:
+        return features
+    spreads = [np.sqrt(features[:, part].var(axis=0, dtype=np.float64).sum()) or 1.0 for part in parts]
+    return np.concatenate(
+        [features[:, part] / np.float32(spread) for part, spread in zip(parts, spreads, strict=True)], axis=1
+    )
+
+
+def _left_out(features: Floats, labels: Labels, seed: int) -> tuple[Doubles, float]:
+    """Left-out answers, float64 (n, classes), and how far they are from the labels on some of the photos.
 
     With the squared loss, leaving a photo out changes its residual by the factor 1 / (1 - leverage). The
     penalty is the one whose left-out answers are nearest to the labels.
@@ -142,7 +168,7 @@ def answers(features: Floats, labels: Labels, *, seed: int = 0) -> Doubles:
     result = np.empty((count, classes))
     for place, rows in map_.blocks(features):
         result[place] = np.eye(classes)[labels[place]] - residual(rows @ vectors, labels[place], penalty)
-    return result
+    return result, float(min(errors))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Files that are called pictures and cannot be decoded."""
 
-from edgetl.training.checking.findings import Finding, PhotoNote, counted
+from edgetl.training.checking.findings import Finding, PhotoNote
 from edgetl.training.checking.subject import Subject
+from edgetl.wording import counted
 
 
 def find(subject: Subject) -> list[Finding]:

@@ -28,6 +28,7 @@ from edgetl.training.features.merging import merge
 from edgetl.training.features.shards import Writer, record_bytes
 from edgetl.training.features.table import FeatureTable
 from edgetl.training.prepare import Prepared
+from edgetl.wording import counted
 
 _BATCH = 32
 """Pictures a GPU gets at once, always so many: another number may round differently."""
@@ -52,7 +53,8 @@ def extract(
         view: which view of each picture, 0 for the picture as the contract says; see ``views.TABLE``.
 
     Returns:
-        The table of features; and the photos that could not be read, with the reason.
+        The table of the features that ``prepared.layers`` names, the others being one ``part`` away; and the
+        photos that could not be read, with the reason.
 
     Raises:
         UsageError: there is no such view.
@@ -61,18 +63,21 @@ def extract(
     look = views.get(view)
     folder = cache.folder() / "features" / prepared.key / look.key
     merge(folder)
-    table = FeatureTable(folder)
+    table = FeatureTable(folder, prepared.columns)
     hashes = [photo.sha256 for photo in photos]
     known = table.has(hashes)
     damaged = table.drop_damaged(list(itertools.compress(hashes, known)))
     if damaged:
-        progress.warn(f"{damaged} cached features were damaged and are computed anew")
+        rows = counted(damaged, "cached row of features was", "cached rows of features were")
+        progress.warn(f"{rows} damaged and computed anew")
         known = table.has(hashes)
     # One picture under several names is computed once.
     missing = list({photo.sha256: photo for photo in itertools.compress(photos, ~known)}.values())
     if not missing:
-        return table, {}
-    _refuse_without_room(folder, len(missing) * record_bytes(table.width or prepared.choice.row.features))
+        return table.part(prepared.layers), {}
+    _refuse_without_room(
+        folder, len(missing) * record_bytes(max(part.stop for part in prepared.columns.values()))
+    )
     unreadable: dict[Path, str] = {}
     with (
         contextlib.closing(Writer(folder)) as writer,
@@ -87,7 +92,7 @@ def extract(
                 synced = time.monotonic()
     reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
     failed = {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
-    return FeatureTable(folder), failed
+    return FeatureTable(folder, prepared.columns).part(prepared.layers), failed
 
 
 def _refuse_without_room(folder: Path, needed: int) -> None:

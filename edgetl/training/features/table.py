@@ -1,7 +1,8 @@
 """Rows of features by the SHA-256 of the picture, on disk: a million of them take 24 MB of memory."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import final
 
@@ -22,22 +23,54 @@ class FeatureTable:
     In memory is where each row lies; a row itself is read, and its checksum checked, when it is asked for.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open a folder of shards of one backbone; it need not exist."""
+    def __init__(self, folder: Path, parts: Mapping[str, slice] | None = None) -> None:
+        """Open a folder of shards of one backbone; it need not exist.
+
+        Args:
+            folder: of the shards.
+            parts: names of columns, for :meth:`part`.
+        """
         self.shards = open_shards(folder)
         """In the order of their names."""
-        self.width = self.shards[0].width if self.shards else 0
-        """Features of a picture; 0 where there are none yet."""
-        parts = [shard.entries() for shard in self.shards]
-        keys = np.concatenate([np.empty((0, 2), np.uint64), *(keys for keys, _ in parts)])
-        places = np.concatenate([np.empty(0, np.uint32), *(places for _, places in parts)])
-        shards = np.repeat(np.arange(len(parts), dtype=np.uint32), [len(keys) for keys, _ in parts])
+        self._parts, self._columns = parts or {}, slice(None)
+        entries = [shard.entries() for shard in self.shards]
+        keys = np.concatenate([np.empty((0, 2), np.uint64), *(keys for keys, _ in entries)])
+        places = np.concatenate([np.empty(0, np.uint32), *(places for _, places in entries)])
+        shards = np.repeat(np.arange(len(entries), dtype=np.uint32), [len(keys) for keys, _ in entries])
         order = np.lexsort((keys[:, 1], keys[:, 0]))
         keys = keys[order]
         # Two processes may have computed the same picture at the same time.
         first = np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)]
         self._high, self._low = keys[first, 0], keys[first, 1]
         self._places, self._shards = places[order][first], shards[order][first]
+
+    @property
+    def width(self) -> int:
+        """Features of a picture; 0 where there are none yet."""
+        return len(range(*self._columns.indices(self.shards[0].width if self.shards else 0)))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What :meth:`part` knows."""
+        return tuple(self._parts)
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The columns of each part, in the rows of :attr:`whole`."""
+        return tuple(self._parts.values())
+
+    @property
+    def whole(self) -> "FeatureTable":
+        """The same rows with the columns of all parts."""
+        table = copy.copy(self)
+        table._columns = slice(None)  # noqa: SLF001 - its own class
+        return table
+
+    def part(self, name: str) -> "FeatureTable":
+        """The same rows, of which only these columns are given."""
+        table = copy.copy(self)
+        table._columns = self._parts[name]  # noqa: SLF001 - its own class
+        return table
 
     def __len__(self) -> int:
         return len(self._high)
@@ -116,7 +149,7 @@ class FeatureTable:
             key = (int(self._high[found[number]]), int(self._low[found[number]]))
             content = self.shards[shards[number]].read(int(places[number]), key)
             if content is not None:
-                rows[number] = np.frombuffer(content, "<f4")
+                rows[number] = np.frombuffer(content, "<f4")[self._columns]
                 whole[number] = True
         return rows, whole
 

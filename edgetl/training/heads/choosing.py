@@ -61,7 +61,7 @@ class Problem:
 
     rows: Rows
     labels: Labels
-    """int64 (n,)."""
+    """int64 (n,), or 0 and 1 (n, classes) where any number of them holds."""
     weights: Doubles
     """float64 (n,), the say of each."""
     basis: Basis
@@ -107,7 +107,11 @@ class Problem:
         order = np.random.default_rng(seed).permutation(np.flatnonzero(chosen))
         kept = order[:_SAMPLE]
         # The first photos of each class, so that none is missing.
-        _, firsts = np.unique(self.labels[order], return_index=True)
+        found = self.labels[order]
+        if found.ndim == 2:  # and the first without it
+            firsts = np.concatenate([found.argmax(axis=0), found.argmin(axis=0)])
+        else:
+            _, firsts = np.unique(found, return_index=True)
         mask = np.zeros(len(chosen), np.bool_)
         mask[kept] = True
         mask[order[firsts]] = True

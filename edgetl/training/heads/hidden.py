@@ -141,9 +141,6 @@ def better(
 ) -> Better | None:
     """Layers to replace a linear head by, or None where they do not answer held-out photos better.
 
-    Better is: the log loss, both at their best temperature, by two standard errors of the difference photo
-    by photo, and as many right answers.
-
     Args:
         features: float32 (n, features).
         labels: int64 (n,).
@@ -173,13 +170,7 @@ def better(
         epochs.append(count)
     logits = np.concatenate(answers).astype(np.float64)
     temperature = calibration.temperature(logits, choice.truth)
-    ours, linear = (
-        judging.losses(each / divisor, choice.truth)
-        for each, divisor in ((logits, temperature), (choice.logits, choice.temperature))
-    )
-    gain = linear - ours
-    right = [(each.argmax(axis=1) == choice.truth).sum() for each in (logits, choice.logits)]
-    if gain.mean() <= 2 * gain.std() / np.sqrt(len(gain)) or right[0] < right[1]:
+    if not judging.beats(logits / temperature, choice.logits / choice.temperature, choice.truth):
         return None
     layers, _ = train(features, targets, units=units, seed=seed, epochs=max(1, int(np.median(epochs))))
     return Better(layers, logits, temperature)

@@ -18,6 +18,7 @@ from edgetl.training.scoring import cross_validation, folds, rejection, scores, 
 from edgetl.training.scoring.cross_validation import CrossValidated
 from edgetl.training.scoring.rejection import Unknown
 from edgetl.training.scoring.scores import Metrics
+from edgetl.wording import counted
 
 _FEWEST = 3
 """Different photos a class needs to be cross-validated: one held out, and two to choose a temperature on."""
@@ -54,8 +55,8 @@ def strangers(wanted: TrainConfig, photos: Dataset, progress: Progress) -> tuple
         raise DatasetError(f"all pictures of {wanted.unknown} are in the dataset too: they are not unknown")
     if len(kept) < len(found):
         progress.warn(
-            f"{len(found) - len(kept)} pictures of {wanted.unknown} are left out: they are in the dataset "
-            "too, byte for byte"
+            f"left out {counted(len(found) - len(kept), 'picture')} of {wanted.unknown}, byte for byte in "
+            "the dataset too"
         )
     return kept
 

@@ -6,6 +6,7 @@ test sets each of 2 to 10 classes the intervals of macro-F1 and of balanced accu
 without errors, in as few as 60. ``tests/training/scoring/test_bootstrap.py`` repeats a part of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -92,6 +93,36 @@ def of_means(values: Doubles, strata: NDArray[np.int64], *, seed: int = 0) -> tu
     return tuple(
         bca(float(values[:, n].mean()), totals[:, n] / count, jackknife[:, n], alike) for n in range(figures)
     )
+
+
+def of_ratios(
+    tops: Doubles, bottoms: Doubles, figure: Callable[[Doubles], Doubles], *, seed: int = 0
+) -> Interval:
+    """The interval of a figure made of ratios of sums over photos, such as F1 or a difference of two.
+
+    Args:
+        tops: float64 (n, ratios), what each photo adds above, n of 1 or more.
+        bottoms: float64 (n, ratios), what it adds below.
+        figure: ratios, float64 (m, ratios), not a number where nothing is below -> figures, float64 (m,).
+        seed: for the replicates.
+    """
+    random = np.random.default_rng(seed)
+    count = len(tops)
+
+    def of(above: Doubles, below: Doubles) -> Doubles:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return figure(np.where(below > 0, above / below, np.nan))
+
+    value = float(of(tops.sum(axis=0)[np.newaxis], bottoms.sum(axis=0)[np.newaxis])[0])
+    parts = []
+    step = max(1, _CHUNK // count)
+    for start in range(0, REPLICATES, step):
+        size = min(step, REPLICATES - start)
+        drawn = random.multinomial(count, np.full(count, 1 / count), size).astype(np.float64)
+        parts.append(of(drawn @ tops, drawn @ bottoms))
+    less = of(tops.sum(axis=0) - tops, bottoms.sum(axis=0) - bottoms)
+    replicates = np.nan_to_num(np.concatenate(parts), nan=value)
+    return bca(value, replicates, np.nan_to_num(less, nan=value), np.ones(count))
 
 
 def bca(value: float, replicates: Doubles, jackknife: Doubles, weights: Doubles) -> Interval:

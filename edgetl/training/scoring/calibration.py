@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl import extras
+from edgetl.training.heads.held_out import log_loss
 from edgetl.training.scoring.metrics import log_losses
 
 BINS = 15
@@ -80,16 +81,15 @@ def temperature(
 
     Args:
         logits: (n, classes), of photos the head was not solved on.
-        labels: int64 (n,), their classes.
+        labels: int64 (n,), their classes; 0 and 1 (n, classes) where any number of them holds.
         weights: (n,), the say of each; None: all the same.
         spread: standard deviation of the prior; the default is for the logits of solved heads.
     """
     optimize = extras.load("scipy.optimize", extra="train", purpose="training")
-    rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:
-        chosen = _log_softmax(logits / math.exp(logarithm))[rows, labels]
-        return -len(labels) * float(np.average(chosen, weights=weights)) + (logarithm / spread) ** 2 / 2
+        mean = log_loss(logits / math.exp(logarithm), labels, weights)
+        return len(labels) * mean + (logarithm / spread) ** 2 / 2
 
     bounds = (math.log(_COLDEST), math.log(_HOTTEST))
     found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})

@@ -38,8 +38,10 @@ def train(task: Task, *, progress: Progress) -> Outcome:
     head = [model.get_layer(network.HEAD).kernel, model.get_layer(network.HEAD).bias]
     rows = np.load(task.folder / work.TRAIN, mmap_mode="r")
     scored = np.load(task.folder / work.SCORED, mmap_mode="r")
-    targets = np.eye(len(task.bias), dtype=np.float32)[task.labels]
-    weights = _weights(task.labels, task.balanced)
+    labelled = work.Targets(
+        np.eye(len(task.bias), dtype=np.float32)[task.labels], _weights(task.labels, task.balanced)
+    )
+    others = np.arange(len(task.labels), len(rows))
 
     def begin(kernel: Floats, bias: Floats) -> None:
         for variable, value in zip(upper.model.trainable_variables, start, strict=True):
@@ -47,8 +49,10 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         for variable, value in zip(head, (kernel, bias), strict=True):
             variable.assign(value)
 
-    def fit(chosen: Labels, held_out: HeldOut | None, stop_after: int | None, name: str) -> loop.Trained:
-        table = Table(rows, chosen, targets[chosen], weights[chosen])
+    def fit(
+        chosen: Labels, targets: work.Targets, held_out: HeldOut | None, stop_after: int | None, name: str
+    ) -> loop.Trained:
+        table = Table(rows, chosen, targets.values[chosen], targets.weights[chosen])
         batches = Batches(table, task.options)
         epochs = task.options.epochs if stop_after is None else stop_after
         with progress.step(name, total=epochs * batches.steps * batches.size) as advance:
@@ -70,31 +74,52 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         else:
             judges = HeldOut(np.asarray(rows[task.held, 0]), task.labels[task.held])
             chosen = np.setdiff1d(everything, task.held)
-        begin(task.judged_kernel, task.judged_bias)
-        found = fit(chosen, judges, None, "fine-tune")
-        _assign(upper.model, found.weights)
-        judged = loop.logits(upper.model, judges.rows)
-        honest = loop.honest_temperature(judged, judges.truth)
-        decision = decide(task.head_logits, judged / honest, judges.truth, seed=task.options.seed)
-        answers = softmax(judged / honest)
-        right = answers.argmax(axis=1) == judges.truth
-        threshold = rejection.keeping(answers.max(axis=1), right)
+
+        def judged(targets: work.Targets, learned: Labels, name: str) -> tuple[loop.Trained, Floats]:
+            """Train without the photos that judge, and what it then says of them."""
+            begin(task.judged_kernel, task.judged_bias)
+            trained = fit(learned, targets, judges, None, name)
+            _assign(upper.model, trained.weights)
+            return trained, loop.logits(upper.model, judges.rows)
+
+        found, answers = judged(labelled, chosen, "fine-tune")
+        honest = loop.honest_temperature(answers, judges.truth)
+        final, learned, taught = labelled, everything, None
+        if task.taught is not None:
+            other, theirs = judged(
+                task.taught[0], np.concatenate([chosen, others]), "fine-tune with the teacher"
+            )
+            warm = loop.honest_temperature(theirs, judges.truth)
+            taught = decide(
+                *(answers / honest, theirs / warm, judges.truth),
+                seed=task.options.seed,
+                rival="fine-tuned without a teacher",
+            )
+            if taught.adopted:
+                found, answers, honest = other, theirs, warm
+                final, learned = task.taught[1], np.concatenate([everything, others])
+        decision = decide(task.head_logits, answers / honest, judges.truth, seed=task.options.seed)
+        scores = softmax(answers / honest)
+        threshold = rejection.keeping(scores.max(axis=1), scores.argmax(axis=1) == judges.truth)
         told: dict[str, Floats] = dict.fromkeys(
             ("scored", "train"), np.empty((0, len(task.bias)), np.float32)
         )
         if decision.adopted:
-            if not len(task.val):
+            if len(task.val):
+                _assign(upper.model, found.weights)
+            else:
                 begin(task.kernel, task.bias)
-                whole = fit(everything, None, found.best_epoch + 1, "fine-tune with all train photos")
+                whole = fit(learned, final, None, found.best_epoch + 1, "fine-tune with all train photos")
                 _assign(upper.model, whole.weights)
             with progress.step("score the fine-tuned model"):
                 told["scored"] = softmax(loop.logits(upper.model, scored[len(task.val) :]) / honest)
-                told["train"] = softmax(loop.logits(upper.model, rows[:, 0]) / honest)
+                told["train"] = softmax(loop.logits(upper.model, rows[: len(task.labels), 0]) / honest)
             for variable in head:
                 variable.assign(keras.ops.convert_to_numpy(variable) / honest)
             files.write_bytes(task.folder / work.MODEL, _packed(model, task.classifier))
     return Outcome(
         decision=decision,
+        taught=taught,
         history=found.history,
         best_epoch=found.best_epoch + 1,
         layers=len(upper.layers),

@@ -1,4 +1,4 @@
-"""Whether fine-tuning helped: both models on the same held-out photos, by a paired test."""
+"""Whether something helped: both models on the same held-out photos, by a paired test."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,12 @@ class Decision:
 
 
 def decide(
-    head_logits: NDArray[np.floating], tuned_logits: NDArray[np.floating], truth: Labels, *, seed: int
+    head_logits: NDArray[np.floating],
+    tuned_logits: NDArray[np.floating],
+    truth: Labels,
+    *,
+    seed: int,
+    rival: str = "the head",
 ) -> Decision:
     """Adopt the tuned model where its scores are better beyond noise and it is right as often at least.
 
@@ -46,6 +51,7 @@ def decide(
         tuned_logits: the same of the tuned model.
         truth: int64 (n,).
         seed: for the bootstrap.
+        rival: what the sentence calls the head.
     """
     head_right, tuned_right = (logits.argmax(axis=1) == truth for logits in (head_logits, tuned_logits))
     better, worse = int((tuned_right & ~head_right).sum()), int((head_right & ~tuned_right).sum())
@@ -61,7 +67,7 @@ def decide(
     p_loss = float((1 + (means <= 0).sum()) / (1 + _RESAMPLES))
     adopted = p_loss < _LEVEL and better >= worse
     said = (
-        f"right on {tuned_right.sum()} of {len(truth)} held-out photos, the head on {head_right.sum()}; "
+        f"right on {tuned_right.sum()} of {len(truth)} held-out photos, {rival} on {head_right.sum()}; "
         f"loss {tuned_losses.mean():.3f} against {head_losses.mean():.3f} (p = {p_loss:.2g})"
     )
     reason = "better beyond noise" if adopted else "no gain beyond noise" if better >= worse else "no better"

@@ -18,7 +18,7 @@ from edgetl.errors import ConversionError
 from edgetl.training.heads.held_out import log_loss
 from edgetl.training.logistic import Floats, Labels
 from edgetl.training.scoring.calibration import temperature
-from edgetl.training.tuning import schedule
+from edgetl.training.tuning import backend, precision, schedule
 from edgetl.training.tuning.batches import Batches
 from edgetl.training.tuning.checkpoint import Checkpoints
 from edgetl.training.tuning.network import Upper
@@ -77,7 +77,7 @@ def fit(
         held_out: judges each epoch, and ends the training when nothing is gained; None trains through.
         stop_after: epochs to do of those the schedule is laid out for; None does all.
         heard: told the number of photos after every step.
-        jit: compile with XLA.
+        jit: compile with XLA, where the back end does not need that anyway.
 
     Raises:
         ConversionError: the loss is no number any more.
@@ -179,19 +179,22 @@ class _Trainer:
             for depth, layer in enumerate(upper.layers)
             for variable in layer.trainable_variables
         }
-        self._trained = list(self._model.trainable_variables)
-        self._optimizer = LayeredAdamW(
-            [depth_of[variable.path] for variable in self._trained],
+        policy = precision.policy(options.precision)
+        self._learner = self._model if policy is None else precision.twin(self._model, policy)
+        self._trained = list(self._learner.trainable_variables)
+        self._layered = LayeredAdamW(
+            [depth_of[variable.path] for variable in self._model.trainable_variables],
             learning_rate=options.peak_rate,
             weight_decay=options.weight_decay,
             use_ema=True,
             ema_momentum=1 - 1 / max(2.0, options.averaged_epochs * batches.steps),
         )
-        self._optimizer.exclude_from_weight_decay(var_names=["bias"])
-        self._model.compile(
+        self._layered.exclude_from_weight_decay(var_names=["bias"])
+        self._optimizer = precision.scaled(self._layered, policy)
+        self._learner.compile(
             self._optimizer,
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
-            jit_compile=jit,
+            jit_compile=jit or backend.needs_compiling(),
         )
         self._optimizer.build(self._trained)
         self._epoch = -1
@@ -210,10 +213,10 @@ class _Trainer:
         """One step; returns its loss."""
         if epoch != self._epoch:
             shares = schedule.freed(self._shares, epoch, self._options.unfreeze_epochs)
-            self._optimizer.layer_shares.assign(np.asarray(shares, np.float32))
+            self._layered.layer_shares.assign(np.asarray(shares, np.float32))
             self._epoch = epoch
-        self._optimizer.learning_rate.assign(self.rate(epoch, step))
-        return float(self._model.train_on_batch(rows, targets, sample_weight=weights))
+        self._layered.learning_rate.assign(self.rate(epoch, step))
+        return float(self._learner.train_on_batch(rows, targets, sample_weight=weights))
 
     def logits(self, rows: NDArray[Any]) -> Floats:
         """float32 (n, classes)."""
@@ -225,9 +228,12 @@ class _Trainer:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The model has its averaged weights inside the block."""
+        """The model, the one of float32, has its averaged weights inside the block."""
         raw = self.weights()
-        self._optimizer.finalize_variable_values(self._trained)
+        self._layered.finalize_variable_values(self._trained)
+        # As copies: under JAX model and average would share arrays, which it deletes once they were used.
+        for variable, value in zip(self._model.trainable_variables, self.weights(), strict=True):
+            variable.assign(value)
         try:
             yield
         finally:

@@ -1,10 +1,11 @@
 """The classifier in two halves: what stays as it is, and what is trained."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+
+from edgetl.training.architectures.pooling import carries_all
 
 _LEAST_ABOVE = 0.95
 """Share of the weights that ``last`` trains at least: of EfficientNet-Lite0 the last 11 blocks of 16."""
@@ -39,7 +40,7 @@ def cut_of(classifier: keras.Model, blocks: str) -> str:
     above = weights = classifier.count_params()
     found: list[tuple[int, str]] = []
     # Operations, since arithmetic on tensors, as in MobileNetV3's activation, is no layer.
-    for operation, alone in zip(classifier.operations, _carries_all(classifier.operations), strict=True):
+    for operation, alone in zip(classifier.operations, carries_all(classifier.operations), strict=True):
         if not isinstance(operation, keras.Layer):
             continue
         above -= operation.count_params()
@@ -65,25 +66,6 @@ def upper(classifier: keras.Model, cut: str) -> Upper:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
     return Upper(model, tuple(layer for layer in model.layers if layer.trainable_variables))
-
-
-def _carries_all(operations: Sequence[keras.Operation]) -> list[bool]:
-    """Whether nothing but an operation's output leads from it and those in front of it to those behind."""
-    place_of = {id(operation.output): place for place, operation in enumerate(operations)}
-    last_use = list(range(len(operations)))
-    for place, operation in enumerate(operations[1:], 1):
-        for tensor in _listed(operation.input):
-            source = place_of[id(tensor)]
-            last_use[source] = max(last_use[source], place)
-    furthest, alone = 0, []
-    for place, use in enumerate(last_use):
-        alone.append(furthest <= place)
-        furthest = max(furthest, use)
-    return alone
-
-
-def _listed(tensors: Any) -> list[Any]:
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
 def _numbers(tensor: Any) -> int:

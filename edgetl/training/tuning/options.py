@@ -9,6 +9,8 @@ BLOCKS = ("off", "last", "all", "auto")
 AUGMENTS = ("none", "light", "flips", "turns", "strong")
 """``light``: mirrored. ``flips``: mirrored both ways. ``turns``: and turned by quarters, for pictures without
 an up. ``strong``: mirrored, cropped, turned a little, recoloured and partly erased."""
+PRECISIONS = ("auto", "float32", "mixed")
+"""What training computes in: 32 bits, or 16 with weights of 32; ``auto``: ``mixed`` where there is a GPU."""
 MOST_EPOCHS = 1000
 
 
@@ -22,6 +24,8 @@ class TuningOptions:
     """At most so many; training ends earlier when held-out photos gain nothing any more."""
     augment: str = "light"
     """One of ``AUGMENTS``."""
+    precision: str = "float32"
+    """``float32`` or ``mixed``."""
     seed: int = 0
     """Decides the order of the photos, their augmentation and their mixing."""
     batch_size: int = 32
@@ -52,6 +56,9 @@ class TuningOptions:
             raise UsageError(f"fine-tune {self.blocks!r} is not offered: choose {', '.join(BLOCKS)}")
         if self.augment not in AUGMENTS:
             raise UsageError(f"augment {self.augment!r} is not offered: choose {', '.join(AUGMENTS)}")
+        if self.precision not in PRECISIONS[1:]:
+            offered = ", ".join(PRECISIONS)
+            raise UsageError(f"precision {self.precision!r} is not offered: choose {offered}")
         if not 1 <= self.epochs <= MOST_EPOCHS:
             raise UsageError(f"{self.epochs} epochs are not offered: choose 1 to {MOST_EPOCHS}")
 

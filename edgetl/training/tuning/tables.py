@@ -49,7 +49,7 @@ def lower(prepared: Prepared, classes: int, blocks: str, progress: Progress) -> 
     """Find the lower half in the cache, or make it (some seconds, in a process of its own)."""
     if blocks == "all":
         return Lower("pixels", prepared.choice.contract.shape, None)
-    place = prepared.folder / f"lower-{blocks}"
+    place = prepared.folder / f"lower-{blocks}-{prepared.layers}"
     if not place.is_dir():
         with progress.step("cut the backbone in two"), files.new_folder(place, replace=True) as folder:
             cut, shape = isolated.call(

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from edgetl import isolated
+from edgetl import extras, isolated
+from edgetl.errors import MissingPackageError
 from edgetl.progress import Progress
 from edgetl.training import head as heads
 from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.distilling.school import Lesson, School
+from edgetl.training.distilling.teach import Taught
 from edgetl.training.features import FeatureTable
 from edgetl.training.head import Head
 from edgetl.training.logistic import Floats, Labels
@@ -78,10 +81,15 @@ def resolve(fine_tune: str, **options: Any) -> TuningOptions | None:
 
     Raises:
         UsageError: a value is not offered.
+        MissingPackageError: the back end that ``KERAS_BACKEND`` names is not installed.
     """
     if fine_tune == "off":
         return None
+    if not extras.is_installed(name := work.backend()):
+        raise MissingPackageError(f"fine-tuning with KERAS_BACKEND={name} needs it: pip install {name}")
     blocks = fine_tune if fine_tune != "auto" else "all" if has_gpu() else "last"
+    if options.get("precision") == "auto":
+        options["precision"] = "mixed" if has_gpu() else "float32"
     return TuningOptions(blocks, **{name: value for name, value in options.items() if value is not None})
 
 
@@ -93,6 +101,7 @@ def tune(
     options: TuningOptions,
     *,
     strangers: Sequence[Photo],
+    taught: Taught | None = None,
     resume: bool,
     progress: Progress,
 ) -> Tuned:
@@ -105,6 +114,7 @@ def tune(
         head: solved on the train photos.
         options: how.
         strangers: pictures of no class, to be answered too.
+        taught: what came of a teacher, if there is one: the network is then trained with it and without.
         resume: go on where an earlier training of the very same was stopped; else it begins anew.
         progress: hears of each step.
 
@@ -114,6 +124,8 @@ def tune(
         WriteError: the disk is full.
     """
     train, scored = photos.split("train"), photos.split(photos.scored_split)
+    school = None if taught is None else taught.school
+    learned = train if school is None else (*train, *school.pictures)
     val = photos.split("val") if photos.scored_split == "test" else ()
     labels = np.array([photo.label for photo in train])
     rows = features.rows([photo.sha256 for photo in train])
@@ -125,8 +137,10 @@ def tune(
         photos=photos.fingerprint,
         strangers=sorted(photo.sha256 for photo in strangers),
         backbone=prepared.key,
+        layers=prepared.layers,
         strength=head.strength,
         class_weights=head.class_weights,
+        **({} if school is None else {"teacher": school.identity}),
     )
     folder = work.folder(digest)
     if judges < _FEWEST_JUDGES:
@@ -138,9 +152,11 @@ def tune(
             shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
-    versions = 1 if half.folder is None else tables.affordable_views(len(train), half.shape, options, folder)
+    versions = (
+        1 if half.folder is None else tables.affordable_views(len(learned), half.shape, options, folder)
+    )
     shared: dict[str, Any] = {"prepared": prepared, "half": half, "options": options, "progress": progress}
-    tables.write(folder / work.TRAIN, train, versions=versions, name="train photos, once", **shared)
+    tables.write(folder / work.TRAIN, learned, versions=versions, name="train photos, once", **shared)
     tables.write(
         folder / work.SCORED, (*val, *scored, *strangers), versions=None, name="other photos, once", **shared
     )
@@ -148,10 +164,7 @@ def tune(
         # Solved on train, its strength chosen on val: that favours the head a little, not the tuned model.
         rival, shown = head, features.rows([photo.sha256 for photo in val])
     else:
-        known = np.setdiff1d(np.arange(len(train)), held)
-        rival = heads.fit(
-            rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
-        )
+        rival = _without(held, rows, labels, head, taught, options)
         shown = rows[held]
     task = Task(
         classifier=prepared.classifier(len(photos.labels)),
@@ -168,9 +181,14 @@ def tune(
         kernel=head.kernel * head.temperature,
         bias=head.bias * head.temperature,
         options=options,
+        taught=None if school is None else _targets(school, held),
     )
     outcome: Outcome = isolated.call(
-        "edgetl.training.tuning.child:train", task, doing="fine-tuning", progress=progress
+        "edgetl.training.tuning.child:train",
+        task,
+        doing="fine-tuning",
+        environment={"KERAS_BACKEND": work.backend()},
+        progress=progress,
     )
     described |= {
         "cut": half.cut,
@@ -182,9 +200,37 @@ def tune(
         "epochs": outcome.history,
         "best_epoch": outcome.best_epoch,
         **asdict(outcome.decision),
+        **({} if outcome.taught is None else {"teacher": asdict(outcome.taught)}),
     }
     model = (folder / work.MODEL).read_bytes() if outcome.decision.adopted else None
     return Tuned(described, outcome, model, folder)
+
+
+def _without(
+    held: Labels, rows: Floats, labels: Labels, head: Head, taught: Taught | None, options: TuningOptions
+) -> Head:
+    """The head as it would be without the photos that judge."""
+    known = np.ones(len(labels), np.bool_)
+    known[held] = False
+    if taught is not None and taught.solve is not None:
+        return taught.solve(known)
+    return heads.fit(
+        rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
+    )
+
+
+def _targets(school: School, held: Labels) -> tuple[work.Targets, work.Targets]:
+    """What to answer while the held-out photos judge, and once all are trained on."""
+    everything = np.ones(len(school.labels), np.bool_)
+    known = everything.copy()
+    known[held] = False
+    judged = school.lesson(known)
+    final = judged if not len(held) else school.lesson(everything)
+    return _plain(judged), _plain(final)
+
+
+def _plain(lesson: Lesson) -> work.Targets:
+    return work.Targets(lesson.targets, lesson.weights.astype(np.float32))
 
 
 def _held_out(hashes: list[str], labels: Labels, options: TuningOptions) -> Labels:

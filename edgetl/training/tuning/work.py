@@ -23,10 +23,22 @@ from edgetl.training.tuning.options import TuningOptions
 
 _LAYOUT = 1
 """Raise it when the same options would give other weights: what was begun before is then left alone."""
+_LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
+"""Keras' back ends that train, and the packages whose versions decide the bits."""
 _PATIENCE_S = 15.0
 """A child whose parent was killed notices at its next step."""
 TRAIN, SCORED = "train.npy", "scored.npy"
 MODEL = "tuned.keras"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a training is to make the network answer."""
+
+    values: Floats
+    """float32 (rows of ``TRAIN``, classes), each summing to 1."""
+    weights: Floats
+    """float32 (rows of ``TRAIN``,): how much each counts."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Task:
     cut: str
     """Layer whose output the tables hold; see ``network.cut_of``."""
     labels: Labels
-    """int64 (train photos,), in the order of ``TRAIN``."""
+    """int64 (train photos,), in the order of ``TRAIN``, which may go on with pictures without a label."""
     held: Labels
     """int64: places in ``TRAIN`` of the photos that judge, when there is no val split."""
     val: Labels
@@ -60,6 +72,9 @@ class Task:
     bias: Floats
     """float32 (classes,)."""
     options: TuningOptions
+    taught: tuple[Targets, Targets] | None = None
+    """What a teacher would have answered: one that has not seen the judging photos, and one that has seen all
+    train photos; None without a teacher."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,8 @@ class Outcome:
     """What the child process answers."""
 
     decision: Decision
+    taught: Decision | None
+    """The network with a teacher against that without; None where there was no teacher."""
     history: tuple[dict[str, float | None], ...]
     """An entry an epoch of the training that was judged; see ``loop.Trained``."""
     best_epoch: int
@@ -90,10 +107,24 @@ class Outcome:
 
 
 def identity(options: TuningOptions, **others: Any) -> str:
-    """A digest of whatever decides the result: options, photos, backbone, head and libraries."""
-    libraries = {name: extras.version(name) for name in ("keras", "tensorflow", "tensorflow-cpu", "numpy")}
+    """A digest of whatever decides the result: options, photos, backbone, head, back end and libraries."""
+    libraries = {name: extras.version(name) for name in ("keras", "numpy", *_LIBRARIES[backend()])}
     known = {"layout": _LAYOUT, "options": asdict(options), "libraries": libraries, **others}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def backend() -> str:
+    """The back end of Keras that trains: TensorFlow, unless the environment names another.
+
+    Raises:
+        UsageError: it trains with none of that name.
+    """
+    name = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if name not in _LIBRARIES:
+        raise UsageError(
+            f"KERAS_BACKEND is {name!r}, with which Keras cannot train: choose {', '.join(_LIBRARIES)}"
+        )
+    return name
 
 
 def folder(digest: str) -> Path:

@@ -79,6 +79,28 @@ def test_landmarks_in_place_of_all_photos_find_nearly_the_same(monkeypatch: pyte
     assert len(found ^ set(flipped.tolist())) <= 0.1 * len(flipped)
 
 
+def test_of_two_layers_the_one_that_tells_the_classes_apart_is_believed() -> None:
+    rows, truth = clouds(200, 3)
+    labels, _ = flip(truth, 0.2)
+    noise = np.random.default_rng(1).normal(0, 100, (200, 9)).astype(np.float32)
+    both = np.concatenate([noise, rows], axis=1)
+    parts = (slice(0, 9), slice(9, both.shape[1]))
+    assert np.array_equal(suspects.answers(rows, labels), suspects.answers(both, labels, parts=parts))
+
+
+def test_what_two_layers_know_together_is_more_than_either_does() -> None:
+    random = np.random.default_rng(2)
+    truth = np.arange(240) % 4
+    first = (np.eye(2)[truth % 2] * 4 + random.normal(size=(240, 2))).astype(np.float32)
+    second = (100 * (np.eye(2)[truth // 2] * 4 + random.normal(size=(240, 2)))).astype(np.float32)
+    both = np.concatenate([first, second], axis=1)
+    found = suspects.answers(both, truth, parts=(slice(0, 2), slice(2, 4)))
+    assert (found.argmax(axis=1) == truth).mean() > 0.9
+    assert (
+        max((suspects.answers(part, truth).argmax(axis=1) == truth).mean() for part in (first, second)) < 0.7
+    )
+
+
 @given(st.integers(4, 30), st.integers(2, 4), st.integers(0, 99))
 def test_always_gives_probabilities_and_another_class(count: int, classes: int, seed: int) -> None:
     random = np.random.default_rng(seed)

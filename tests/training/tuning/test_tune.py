@@ -15,13 +15,14 @@ import support
 
 import edgetl
 from edgetl import isolated
-from edgetl.errors import UsageError
+from edgetl.errors import MissingPackageError, UsageError
 from edgetl.training import features
 from edgetl.training.run import Run
 from edgetl.training.tuning import tables, tune, work
 from edgetl.training.tuning.options import TuningOptions
 
-OPTIONS = ["--fine-tune", "last", "--epochs", "3"]
+# Cross-validation, more epochs and a choice of layers would show nothing more here.
+OPTIONS = ["--fine-tune", "last", "--epochs", "2", "--folds", "none", "--layers", "last"]
 
 
 def command(photos: Path, out: Path, *more: str) -> list[str]:
@@ -36,16 +37,15 @@ def ended(out: Path) -> tuple[Any, ...]:
 
 @pytest.fixture(scope="module")
 def tuned(solar_run: Run, solar_photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return edgetl.train(
-        solar_photos, out=tmp_path_factory.mktemp("tuned") / "cells", fine_tune="last", epochs=3
-    )
+    out = tmp_path_factory.mktemp("tuned") / "cells"
+    return edgetl.train(solar_photos, out=out, fine_tune="last", epochs=2, folds="none", layers="last")
 
 
 def test_the_run_says_what_was_tried_and_why_it_was_or_was_not_adopted(tuned: Run, solar_run: Run) -> None:
     told = tuned.description["fine_tuning"]
     assert told["photos"] == 16
     assert told["judged_on"] == "held-out train"
-    assert [entry["epoch"] for entry in told["epochs"]] == [1, 2, 3]
+    assert [entry["epoch"] for entry in told["epochs"]] == [1, 2]
     assert told["cut"] == "stage3_block0_project_bn"
     assert told["why"] in (tuned.path / "report.html").read_text()
     same_model = tuned.description["model_sha256"] == solar_run.description["model_sha256"]
@@ -85,7 +85,7 @@ def test_an_adopted_model_is_the_one_that_is_scored_and_kept(
         "module.decide = lambda *a, **k: dataclasses.replace(decide(*a, **k), adopted=True)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    run = edgetl.train(solar_photos, out=tmp_path / "adopted", fine_tune="last", epochs=3, augment="turns")
+    run = edgetl.train(solar_photos, out=tmp_path / "adopted", fine_tune="last", epochs=2, augment="turns")
     assert run.description["model_sha256"] != solar_run.description["model_sha256"]
     photos = run.dataset.split("test")
     np.save(
@@ -109,7 +109,7 @@ def test_too_few_photos_are_not_tried_and_cost_nothing(tmp_path: Path) -> None:
         for number in range(8):
             picture = support.encoded(support.scene(40, 40, seed=seed + number), "PNG")
             (tmp_path / "photos" / label / f"{number}.png").write_bytes(picture)
-    run = edgetl.train(tmp_path / "photos", out=tmp_path / "run", fine_tune="last")
+    run = edgetl.train(tmp_path / "photos", out=tmp_path / "run", fine_tune="last", folds="none")
     assert run.description["fine_tuning"]["adopted"] is False
     assert "fewer than 8 no gain shows" in run.description["fine_tuning"]["why"]
 
@@ -120,6 +120,7 @@ def test_too_few_photos_are_not_tried_and_cost_nothing(tmp_path: Path) -> None:
         ({"fine_tune": "first"}, "fine-tune 'first' is not offered: choose off, last, all, auto"),
         ({"fine_tune": "last", "augment": "heavy"}, "augment 'heavy' is not offered: choose none, light"),
         ({"fine_tune": "last", "epochs": 0}, "0 epochs are not offered: choose 1 to 1000"),
+        ({"fine_tune": "last", "precision": "half"}, "precision 'half' is not offered: choose auto, float32"),
         ({"crop": 1.5}, "crop 1.5 is not offered"),
     ],
 )
@@ -155,3 +156,29 @@ def test_auto_is_the_last_blocks_without_a_gpu(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(tune, "has_gpu", lambda: True)
     assert tune.resolve("auto") == TuningOptions("all")
     assert tune.resolve("off") is None
+
+
+def test_auto_precision_is_mixed_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpu, precision in ((False, "float32"), (True, "mixed")):
+        monkeypatch.setattr(tune, "has_gpu", lambda gpu=gpu: gpu)
+        assert tune.resolve("last", precision="auto") == TuningOptions(precision=precision)
+
+
+def test_a_back_end_that_cannot_train_is_refused_before_the_slow_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "openvino")
+    with pytest.raises(UsageError, match="cannot train: choose tensorflow, torch, jax"):
+        tune.resolve("last")
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setattr(tune.extras, "is_installed", lambda name: name != "torch")
+    with pytest.raises(MissingPackageError, match="fine-tuning with KERAS_BACKEND=torch needs it"):
+        tune.resolve("last")
+
+
+def test_another_back_end_does_not_go_on_with_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {}
+    for name in ("tensorflow", "torch", "jax"):
+        monkeypatch.setenv("KERAS_BACKEND", name)
+        names[name] = work.identity(TuningOptions(), photos="the same")
+    assert len(set(names.values())) == 3

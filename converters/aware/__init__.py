@@ -1,0 +1,1 @@
+"""Quantization-aware training: the int8 ``.tflite`` file as a network that can be trained on."""

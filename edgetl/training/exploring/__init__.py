@@ -1,0 +1,1 @@
+"""What is in a folder of pictures that nobody has labelled: groups, a map, suggested labels."""
