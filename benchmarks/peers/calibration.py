@@ -28,10 +28,10 @@ from edgetl import demo
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, logistic, prepare
 from edgetl.training import head as heads
+from edgetl.training.heads.solving import rows_of
 from edgetl.training.logistic import Basis, Targets
 from edgetl.training.scoring import calibration, folds, rejection
 from edgetl.training.scoring.metrics import log_losses
-from edgetl.training.train import rows_of
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 STRENGTH = 0.03

@@ -22,7 +22,7 @@ from edgetl.demo import solar_csv
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, head, prepare
 from edgetl.training.features import views
-from edgetl.training.train import rows_of
+from edgetl.training.heads.solving import rows_of
 
 FOLDS, TIMES = 5, 3
 HYMENOPTERA = Path(__file__).resolve().parents[3] / "shared" / "data" / "hymenoptera"

@@ -35,7 +35,7 @@ from edgetl.progress import SILENT
 from edgetl.training import dataset, features, head, prepare
 from edgetl.training.checking import suspects
 from edgetl.training.heads import layers
-from edgetl.training.train import rows_of
+from edgetl.training.heads.solving import rows_of
 
 SHARE, PRECISION, SEEDS = 0.2, 0.7, 3
 # Of ImageNet's classes, by index: fish, birds, reptiles and spiders; birds to bears; dogs; other mammals

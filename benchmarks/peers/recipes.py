@@ -165,7 +165,7 @@ def ours(tree: Path, _: int) -> dict[str, Any]:
     """edgetl's features and head, as ``edgetl train`` makes them, without its report."""
     from edgetl.progress import SILENT
     from edgetl.training import dataset, features, head, prepare
-    from edgetl.training.train import rows_of
+    from edgetl.training.heads.solving import rows_of
 
     choice = prepare.choose("efficientnet_lite0", size=None, width=1.0, weights_file=None)
     engine = prepare.choose_engine("auto")

@@ -67,7 +67,7 @@ from edgetl.training import backbones
 @click.option("--hidden", type=int, help="Units of a hidden layer, kept where it helps. [default: 0, none]")
 @click.option(
     "--layers",
-    help="What the head reads: the last layer, all blocks, or auto for what is better. [default: auto]",
+    help="What the head reads: the last layer, the blocks, both, or auto for the best. [default: auto]",
 )
 @click.option("--suspects", help="Photos that seem wrongly labelled: keep or downweight. [default: keep]")
 @click.option(

@@ -220,15 +220,22 @@ def _of_run(
 
 
 def _layers(read: str, compared: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    names = {"last": "the last feature map", "blocks": "the blocks"}
+    names = {
+        "last": "the last feature map",
+        "blocks": "the blocks",
+        "both": "the last feature map and the blocks",
+    }
     if compared is None:
         return [("The head reads", names[read])]
-    other = "last" if read == "blocks" else "blocks"
     losses, right = compared["losses"], compared["accuracies"]
+    rivals = ", ".join(
+        f"{losses[other]:.3f} and {100 * right[other]:.1f} % with {names[other]}"
+        for other in losses
+        if other != read
+    )
     told = (
         f"{names[read]}: log loss {losses[read]:.3f} and {100 * right[read]:.1f} % right on "
-        f"{compared['photos']} held-out photos; {losses[other]:.3f} and {100 * right[other]:.1f} % with "
-        f"{names[other]}"
+        f"{compared['photos']} held-out photos; {rivals}"
     )
     return [("The head reads", told)]
 

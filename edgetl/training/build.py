@@ -64,12 +64,13 @@ def build_classifier(
         folder: of the backbone; the file's name is ``prepare.classifier_name``.
         classes: number of answers.
         hidden: units of a hidden layer, 0 for none.
-        layers: what the head reads: ``last``, or ``blocks``.
+        layers: what the head reads: ``last``, ``blocks`` or ``both``.
         parts: the tasks that the answers are cut into; none: one softmax over all.
     """
     # Our own file, written by build_backbone and read back with Keras' safe mode on.
     features = keras.models.load_model(folder / "features.keras", compile=False)
-    end = features.get_layer(pooling.BLOCKS if layers == "blocks" else pooling.LAST).output
+    ends = {"last": pooling.LAST, "blocks": pooling.BLOCKS, "both": pooling.BOTH}
+    end = features.get_layer(ends[layers]).output
     if hidden:
         end = keras.layers.Dense(hidden, "relu", name="hidden", kernel_initializer="zeros")(end)
     logits = keras.layers.Dense(classes, name="logits", kernel_initializer="zeros")(end)

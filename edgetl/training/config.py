@@ -38,7 +38,7 @@ class TrainConfig:
     hidden: int = 0
     """Units of a hidden layer to try in front of the head, adopted where it helps; 0 for none."""
     layers: str = "auto"
-    """Which of the backbone's layers the head reads: ``last``, ``blocks``, or ``auto`` for the better."""
+    """What the head reads of the backbone: ``last``, ``blocks``, ``both``, or ``auto`` for the best."""
     suspects: str = "keep"
     """What to do with photos whose label is probably wrong: ``keep`` them, or ``downweight`` them."""
     features: str = "auto"

@@ -54,7 +54,18 @@ class Head:
     hidden_bias: Floats | None = None
     """float32 (hidden units,)."""
     layers: str = "last"
-    """What it reads of the backbone: the ``last`` feature map, or its ``blocks``."""
+    """What it reads of the backbone: the ``last`` feature map, its ``blocks``, or ``both``."""
+    scales: Floats | None = None
+    """float32 (features,), what those were multiplied by before it reads them; None: by nothing."""
+
+    @property
+    def unscaled(self) -> "Head":
+        """The same head for features as the backbone gives them."""
+        if self.scales is None:
+            return self
+        if self.hidden_kernel is not None:
+            return replace(self, hidden_kernel=self.scales[:, None] * self.hidden_kernel, scales=None)
+        return replace(self, kernel=self.scales[:, None] * self.kernel, scales=None)
 
     @property
     def hidden(self) -> int:
@@ -69,10 +80,9 @@ class Head:
 
     def describe(self) -> dict[str, Any]:
         """What ``run.json`` says of it: all but the weights."""
-        layers = ("kernel", "bias", "hidden_kernel", "hidden_bias")
-        return {name: value for name, value in vars(self).items() if name not in layers} | {
-            "hidden": self.hidden
-        }
+        arrays = ("kernel", "bias", "hidden_kernel", "hidden_bias", "scales")
+        told = {name: value for name, value in vars(self).items() if name not in arrays}
+        return told | {"hidden": self.hidden}
 
 
 @dataclass(frozen=True)
@@ -130,12 +140,10 @@ def solve(
         class_weights = "balanced" if counts.max() >= _SKEWED * counts.min() else "none"
     raw = rows = Rows.of(features)
     raw_held_out = held_out
-    basis = solved_in = Basis.of(rows)
-    # With fewer photos than features, their components are the smaller table.
-    if rows.shape[0] < rows.shape[1]:
-        rows, solved_in = Rows.of(basis.project(rows.take())), basis.projected()
-        if held_out is not None:
-            held_out = (basis.project(held_out[0]), held_out[1])
+    basis = Basis.of(rows)
+    rows, solved_in = basis.compact(rows)
+    if solved_in is not basis and held_out is not None:
+        held_out = (basis.project(held_out[0]), held_out[1])
     problem = Problem(
         rows,
         labels,

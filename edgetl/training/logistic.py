@@ -5,8 +5,9 @@ needed 500 on 1,968 photos and had not converged). Here it works in the basis of
 components, each scaled by what the curvature along it will be. There the problem is nearly round, and
 some 30 steps reach the same optimum.
 
-The basis is applied to the weights, never to the features: that costs next to nothing where photos
-outnumber features, and needs no second copy of them. They are read in blocks, so they may lie on the disk.
+Of many photos the features stay as they are, and the basis is applied to the weights: that costs next to
+nothing where photos outnumber features by far, and needs no second copy of them. They are read in blocks, so
+they may lie on the disk.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+_FEW = 5000
+"""Photos up to which a second table of features, 60 MB of 3,000 each, pays: it solves four times as fast."""
 BLOCK = 4096
 """Rows that are worked on at a time: what the scores of a block take stays in the processor's cache."""
 _NULL = 1e-7
@@ -108,6 +111,13 @@ class Basis:
     def projected(self) -> "Basis":
         """The basis to solve in with rows from :meth:`project`."""
         return replace(self, centre=np.zeros(len(self.variances)), rotation=None)
+
+    def compact(self, rows: Rows) -> tuple[Rows, "Basis"]:
+        """Rows and basis to solve in: components in place of features where a table of them is affordable,
+        and the basis is applied once, not to the weights in each step."""
+        if rows.shape[0] > _FEW:
+            return rows, self
+        return Rows.of(self.project(rows.take())), self.projected()
 
     def unfold(self, weights: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
         """Weights (components, classes) and bias on projected features -> the same on raw features."""

@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from edgetl import cache, extras, files, isolated
 from edgetl.contract import Contract
 from edgetl.errors import MissingPackageError, UsageError
@@ -13,6 +15,7 @@ from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
 from edgetl.runtime.quiet import native_output_hidden
 from edgetl.training import backbones, weights
+from edgetl.training.logistic import Floats
 from edgetl.training.weights import WeightsSource
 
 ENGINES = ("openvino", "onnxruntime", "keras")
@@ -61,7 +64,10 @@ class Prepared:
     engine: str
     """Which engine extracts its features."""
     layers: str = "last"
-    """What a head reads of it: the ``last`` feature map, or its ``blocks``; a name of :attr:`columns`."""
+    """What a head reads of it: the ``last`` feature map, its ``blocks``, or ``both``."""
+    evening: float = 1.0
+    """What the blocks are multiplied by where a head reads both: they vary several times as much as the last
+    map, which would hardly count beside them."""
 
     @property
     def columns(self) -> dict[str, slice]:
@@ -70,9 +76,19 @@ class Prepared:
         last, blocks = told["last"], told["blocks"]
         return {"last": slice(0, last)} | ({"blocks": slice(last, last + blocks)} if blocks else {})
 
-    def reading(self, layers: str) -> "Prepared":
+    @property
+    def scales(self) -> Floats | None:
+        """What the features that a head reads were multiplied by, float32 (features,); None: by nothing."""
+        if self.evening == 1:
+            return None
+        columns = self.columns
+        scales = np.ones(columns["blocks"].stop, np.float32)
+        scales[columns["blocks"]] = self.evening
+        return scales
+
+    def reading(self, layers: str, evening: float = 1.0) -> "Prepared":
         """The same backbone, for a head that reads others of its layers."""
-        return replace(self, layers=layers)
+        return replace(self, layers=layers, evening=evening)
 
     @property
     def key(self) -> str:
@@ -102,7 +118,7 @@ def classifier_name(classes: int, hidden: int = 0, layers: str = "last", parts: 
     Args:
         classes: of all tasks together.
         hidden: units, 0 for none.
-        layers: ``last``, or ``blocks``.
+        layers: ``last``, ``blocks`` or ``both``.
         parts: the tasks; none: one softmax.
     """
     end = "" if layers == "last" else f"-{layers}"

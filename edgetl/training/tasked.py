@@ -1,7 +1,7 @@
 """Several tasks, or a task of several labels: a head for each on the same features, in one model."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,23 +18,13 @@ from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import SPLITS, Dataset, Photo
 from edgetl.training.features import FeatureTable
 from edgetl.training.head import STRENGTHS, Head
-from edgetl.training.heads import several
+from edgetl.training.heads import layers, several, solving
 from edgetl.training.heads.several import SeveralHead
 from edgetl.training.logistic import Floats, Labels
-from edgetl.training.prepare import BackboneChoice
+from edgetl.training.prepare import BackboneChoice, Prepared
 from edgetl.training.scoring import assessing, sheets
 from edgetl.training.scoring import several as several_scores
 from edgetl.training.scoring.hardest import Hard
-
-
-@dataclass(frozen=True)
-class Solvers:
-    """How features and labels are taken, and a head of one answer is solved: as for a plain dataset."""
-
-    rows: Callable[[Dataset, FeatureTable, str], tuple[Floats, Labels]]
-    """Features and labels of a split of a dataset of one task."""
-    single: Callable[[Dataset, FeatureTable], Head]
-    """The head of a task of one answer."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,6 @@ def train(
     choice: BackboneChoice,
     engine: str,
     place: Path,
-    solvers: Solvers,
     strangers: tuple[Photo, ...],
     *,
     force: bool,
@@ -97,7 +86,6 @@ def train(
         choice: the backbone.
         engine: for the features.
         place: of the run.
-        solvers: as for a plain dataset.
         strangers: pictures of none of the classes.
         force: replace the run that stands there.
         started: when the training began, as ``time.perf_counter`` tells.
@@ -115,7 +103,7 @@ def train(
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
         photos = photos.without(unreadable)
         _, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
-        solved = solve(photos, table, solvers, wanted, unknown, progress)
+        solved = solve(photos, prepared, table, wanted, unknown, progress)
         contract = choice.contract.with_labels(photos.labels)
         model = keras_file.with_head(template, solved)
         files.write_bytes(folder / run.MODEL, model)
@@ -141,8 +129,8 @@ def train(
 
 def solve(
     photos: Dataset,
+    prepared: Prepared,
     table: FeatureTable,
-    solvers: Solvers,
     wanted: TrainConfig,
     unknown: Floats | None,
     progress: Progress,
@@ -151,8 +139,8 @@ def solve(
 
     Args:
         photos: that can be read.
-        table: their features.
-        solvers: as for a plain dataset.
+        prepared: the backbone, as the heads read it.
+        table: their features, as it gives them.
         wanted: the options.
         unknown: float32 (n, features), of pictures of none of the classes.
         progress: hears of each step.
@@ -162,41 +150,42 @@ def solve(
     metrics: dict[str, Any] = {}
     for number, task in enumerate(photos.tasks):
         part = photos.of_task(number)
-        chosen = {split: solvers.rows(part, table, split) for split in SPLITS if part.split(split)}
+        chosen = {split: solving.rows_of(part, table, split) for split in SPLITS if part.split(split)}
         head: Head | SeveralHead
         if task.several:
             with progress.step(f"solve and score the head of {task.name}"):
-                head = _solve_several(part, chosen, wanted)
+                head = _solve_several(part, prepared, table, wanted)
                 metrics[task.name] = asdict(_score_several(part, chosen, head, wanted))
             tasks.append(replace(task, thresholds=head.thresholds))
         else:
             with progress.step(f"solve and score the head of {task.name}"):
-                head = solvers.single(part, table)
+                head = solving.solve(part, prepared, table, wanted, progress).head.unscaled
                 found = assessing.assess(part, chosen, head, wanted, unknown, progress)
             head = replace(head, reject_threshold=found.rejection.threshold)
             metrics[task.name] = asdict(found)
             tasks.append(replace(task, reject_threshold=head.reject_threshold))
         heads.append(head)
     solved = Solved(tuple(tasks), tuple(heads), metrics)
-    return replace(solved, metrics=_together(photos, table, solvers, solved, wanted.seed))
+    return replace(solved, metrics=_together(photos, table, solved, wanted.seed))
 
 
 def _solve_several(
-    part: Dataset, rows: Mapping[str, tuple[Floats, Labels]], wanted: TrainConfig
+    part: Dataset, prepared: Prepared, table: FeatureTable, wanted: TrainConfig
 ) -> SeveralHead:
+    reading, table = layers.reading(wanted.layers, prepared, table, part.split("train"))
     # As for a single label: where val is all there is to score on, choosing on it would flatter the score.
-    held_out = rows.get("val") if part.scored_split == "test" else None
-    features, yes = rows["train"]
-    return several.fit(
-        features,
-        yes,
-        held_out=held_out,
+    chooses = part.scored_split == "test" and bool(part.split("val"))
+    head = several.fit(
+        *solving.rows_of(part, table, "train"),
+        held_out=solving.rows_of(part, table, "val") if chooses else None,
         strengths=STRENGTHS,
         class_weights=wanted.class_weights,
         label_smoothing=wanted.label_smoothing,
         precision=wanted.min_precision,
         seed=wanted.seed,
     )
+    # Heads of all tasks stand side by side on the features as the backbone gives them.
+    return head if reading.scales is None else replace(head, kernel=reading.scales[:, None] * head.kernel)
 
 
 def _score_several(
@@ -220,9 +209,7 @@ def _score_several(
     )
 
 
-def _together(
-    photos: Dataset, table: FeatureTable, solvers: Solvers, solved: Solved, seed: int
-) -> dict[str, Any]:
+def _together(photos: Dataset, table: FeatureTable, solved: Solved, seed: int) -> dict[str, Any]:
     """The figures of all tasks, and one over all: F1 of all answers, which of single labels is accuracy."""
     split = photos.scored_split
     scored = photos.split(split)
@@ -231,7 +218,7 @@ def _together(
     for number, (task, head) in enumerate(zip(solved.tasks, solved.heads, strict=True)):
         part = photos.of_task(number)
         if part.split(split):
-            found = head.probabilities(solvers.rows(part, table, split)[0])
+            found = head.probabilities(solving.rows_of(part, table, split)[0])
             probabilities[truth.known[:, number], task.places] = found
     known = truth.known_outputs(solved.tasks)
     overall = several_scores.micro_f1(said(probabilities, solved.tasks) & known, truth.holds, seed=seed)

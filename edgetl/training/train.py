@@ -1,12 +1,10 @@
 """``edgetl train``: photos in, a run out."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from edgetl import files
 from edgetl.errors import UsageError
@@ -17,13 +15,11 @@ from edgetl.training import dataset as datasets
 from edgetl.training import describing, features, keras_file, prepare, run, starting, task_rules, tasked
 from edgetl.training import head as heads
 from edgetl.training.adapting import adapt
-from edgetl.training.checking import suspects
 from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
-from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.dataset import Dataset
 from edgetl.training.distilling import teach
-from edgetl.training.heads import layers
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import layers, solving
 from edgetl.training.scoring import assessing, sheets
 from edgetl.training.tuning import tune
 from edgetl.wording import agreeing, counted
@@ -93,9 +89,8 @@ def train(
     strangers = assessing.strangers(wanted, photos, progress)
     if photos.tasks and choice is not None:
         layered = replace(wanted, layers="last" if wanted.layers == "auto" else wanted.layers)
-        solvers = tasked.Solvers(rows_of, lambda part, table: _solve(part, table, layered, progress)[0])
         return tasked.train(
-            *(photos, layered, choice, engine, place, solvers, strangers),
+            *(photos, layered, choice, engine, place, strangers),
             force=force,
             started=started,
             progress=progress,
@@ -116,9 +111,11 @@ def train(
         with progress.step("solve the head"):
             if start is not None and wanted.keep_head:
                 head, compared = start.head(photos.labels), None
+                prepared, table = prepared.reading(head.layers), table.part(head.layers)
             else:
-                head, compared = _solve(photos, table, wanted, progress)
-        prepared, table = prepared.reading(head.layers), table.part(head.layers)
+                solved = solving.solve(photos, prepared, table, wanted, progress)
+                head, compared = solved.head, solved.compared
+                prepared, table = solved.prepared, solved.table
         adapted = taught = None
         if target is not None:
             adapted = adapt.adapt(photos, prepared, table, head, target, wanted, progress)
@@ -128,10 +125,11 @@ def train(
         if lessons is not None:
             taught = teach.teach(lessons, photos, table, prepared, head, wanted, progress)
             progress.note(taught.summary)
-            head = replace(taught.head, layers=prepared.layers)
+            head = replace(taught.head, layers=prepared.layers, scales=prepared.scales)
         strangers, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         with progress.step("score the head"):
-            rows = {split: rows_of(photos, table, split) for split in datasets.SPLITS if photos.split(split)}
+            splits = [split for split in datasets.SPLITS if photos.split(split)]
+            rows = {split: solving.rows_of(photos, table, split) for split in splits}
             # Heads of folds are neither adapted nor taught: their score would be another model's.
             changed = any(one is not None and one.adopted for one in (adapted, taught))
             scored = replace(wanted, folds="none") if changed else wanted
@@ -139,7 +137,7 @@ def train(
         head = replace(head, reject_threshold=metrics.rejection.threshold)
         contract = choice.contract.with_labels(photos.labels)
         template = prepare.build_classifier(prepared, len(photos.labels), head.hidden, progress)
-        model = keras_file.with_head(template, head)
+        model = keras_file.with_head(template, head.unscaled)
         tuned = None
         if tuning is not None:
             tuned = tune.tune(
@@ -231,65 +229,3 @@ def _advise(photos: Dataset, progress: Progress) -> None:
             f"accuracy is measured on {counted(scored, 'photo')} only: mind its interval; edgetl check says "
             "what it can tell"
         )
-
-
-def _solve(
-    photos: Dataset, table: features.FeatureTable, wanted: TrainConfig, progress: Progress
-) -> tuple[heads.Head, layers.Layers | None]:
-    """The head, and what was found out about the layers it could read, where there was a choice."""
-    train = photos.split("train")
-    labels = _labels_of(train)
-    # Where val is all there is to score on, choosing on it too would flatter the score.
-    chooses = photos.scored_split == "test" and bool(photos.split("val"))
-
-    def solve(part: str, places: Labels, **more: Any) -> heads.Solved:
-        rows = table.part(part).rows([train[place].sha256 for place in places])
-        held_out = rows_of(photos, table.part(part), "val") if chooses else None
-        solved = heads.solve(
-            rows,
-            labels[places],
-            held_out=held_out,
-            class_weights=wanted.class_weights,
-            label_smoothing=wanted.label_smoothing,
-            seed=wanted.seed,
-            **more,
-        )
-        return replace(solved, head=replace(solved.head, layers=part))
-
-    everything = np.arange(len(train))
-    chosen, compared, solved = wanted.layers, None, None
-    if "blocks" not in table.parts:
-        if chosen == "blocks":
-            raise UsageError(f"{wanted.backbone} has no blocks to read: leave --layers out")
-        chosen = "last"
-    if chosen == "auto":
-        places = layers.sample(labels, wanted.seed)
-        compared, solved = layers.compare(lambda part: solve(part, places))
-        chosen = compared.chosen
-    weights = None
-    if wanted.suspects == "downweight":
-        rows = table.whole.rows([photo.sha256 for photo in train])
-        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
-        weights = doubts.weights
-        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
-    if solved is None or weights is not None or wanted.hidden or len(places) < len(train):
-        solved = solve(chosen, everything, weights=weights, hidden=wanted.hidden)
-    head = solved.head
-    if wanted.hidden and not head.hidden:
-        progress.warn(
-            f"the head stays linear: with a hidden layer of {wanted.hidden} units it answers held-out "
-            "photos no better"
-        )
-    return head, compared
-
-
-def rows_of(photos: Dataset, table: features.FeatureTable, split: str) -> tuple[Floats, Labels]:
-    """Features, float32 (n, features), and labels, int64 (n,), of the photos of a split; of a task of several
-    labels 0 and 1, int64 (n, labels)."""
-    chosen = photos.split(split)
-    labels = photos.truth(chosen).of(photos.tasks, 0) if photos.tasks else _labels_of(chosen)
-    return table.rows([photo.sha256 for photo in chosen]), labels
-
-
-def _labels_of(photos: Sequence[Photo]) -> Labels:
-    return np.fromiter((photo.label for photo in photos), np.int64, len(photos))

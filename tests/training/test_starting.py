@@ -16,8 +16,8 @@ from edgetl.errors import RunError, UsageError
 from edgetl.progress import SILENT
 from edgetl.training import features, prepare, starting
 from edgetl.training.config import TrainConfig
+from edgetl.training.heads.solving import rows_of
 from edgetl.training.run import Run
-from edgetl.training.train import rows_of
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,8 @@ def adapt(
     backbone = backbones[found.name]
     if backbone.key != prepared.key:
         table, _ = features.extract(photos.photos, backbone, progress)
-    return Adapted(told, replace(found.head, layers=prepared.layers), backbone, table)
+    adopted = replace(found.head, layers=prepared.layers, scales=prepared.scales)
+    return Adapted(told, adopted, backbone, table)
 
 
 @dataclass(frozen=True)

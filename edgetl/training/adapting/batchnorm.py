@@ -54,7 +54,7 @@ def adapted(
     )
     choice = replace(prepared.choice, weights=source)
     backbone = prepare.prepare(choice, engine=prepared.engine, classes=classes, progress=progress)
-    return backbone.reading(prepared.layers)
+    return backbone.reading(prepared.layers, prepared.evening)
 
 
 def _estimate(prepared: Prepared, chosen: Sequence[Photo], place: Path, progress: Progress) -> bool:

@@ -1,4 +1,4 @@
-"""What a head reads of a backbone: its last feature map, or what its blocks give, averaged over the picture.
+"""What a head may read of a backbone: its last feature map, what its blocks give, averaged over the picture.
 
 The last layers of a network know ImageNet's classes; pictures unlike ImageNet's (X-rays, wafers, microscopes)
 are often told apart better by what the layers before them see (Evci et al., Head2Toe, ICML 2022, arXiv
@@ -11,8 +11,8 @@ from typing import Any
 import keras
 from keras import layers
 
-LAST, BLOCKS = "embedding", "blocks"
-"""Names of the layers whose outputs are the two."""
+LAST, BLOCKS, BOTH = "embedding", "blocks", "features"
+"""Names of the layers whose outputs are the two, and the two in a row."""
 _COARSE = 16
 """Blocks count from a sixteenth of the input's height on: finer maps see colours and edges, and a fine-tuning
 keeps what the first of them gives of every photo on the disk."""
@@ -89,7 +89,7 @@ def with_blocks(model: keras.Model, names: Sequence[str]) -> keras.Model:
     blocks = (
         layers.Concatenate(name=BLOCKS)(pooled) if len(pooled) > 1 else layers.Identity(name=BLOCKS)(*pooled)
     )
-    features = layers.Concatenate(name="features")([embedding, blocks])
+    features = layers.Concatenate(name=BOTH)([embedding, blocks])
     return keras.Model(model.input, features, name=model.name)
 
 

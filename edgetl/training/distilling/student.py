@@ -134,7 +134,7 @@ class Student:
 
         best = start
         loss(best)
-        if len(self._table) <= _SEARCHED:
+        if len(self._raw) <= _SEARCHED:
             for step in (1, -1):
                 while 0 <= best + step < len(STRENGTHS) and loss(best + step) < loss(best):
                     best += step
@@ -142,14 +142,16 @@ class Student:
 
     def _held_out(self, masks: Sequence[Mask], solved: Sequence[Solution]) -> Doubles:
         """What heads answer the photos they are judged by, float64 (judges, classes)."""
-        parts = [
-            solution.logits(self._table[: len(mask)][mask], self._basis)
-            for mask, solution in zip(masks, solved, strict=False)  # the last one may answer val
-        ]
-        if self.val is not None:
-            kernel, bias = self._unfold(solved[-1])
-            parts.append(np.asarray(self.val[0] @ kernel + bias, np.float64))
-        return np.concatenate(parts)
+        judges = [self.rows[mask] for mask in masks]
+        if self.val is not None:  # which the last one answers
+            judges.append(self.val[0])
+        unfolded = map(self._unfold, solved)
+        return np.concatenate(
+            [
+                np.asarray(rows @ kernel.astype(np.float32) + bias, np.float64)
+                for rows, (kernel, bias) in zip(judges, unfolded, strict=True)
+            ]
+        )
 
     def _solve(self, known: Mask, strength: float, lesson: Lesson | None, tolerance: float) -> Solution:
         """A head of the known train photos; with a lesson, by its targets and of the unlabelled too."""
@@ -166,7 +168,8 @@ class Student:
             )
         else:
             targets = Targets(values, self.school.classes, lesson.weights * counted, soft=lesson.targets)
-        return logistic.solve(self._table, targets, self._basis, strength, tolerance=tolerance)
+        rows, basis = self._space
+        return logistic.solve(rows, targets, basis, strength, tolerance=tolerance)
 
     def _of_truth(self, truth: Labels) -> Doubles:
         """The say of judging photos: that of their classes."""
@@ -187,15 +190,6 @@ class Student:
         return Basis.of(Rows.of(self._raw))
 
     @cached_property
-    def _table(self) -> Floats:
-        """float32 (n + m, features), or their components where those are fewer."""
-        return self._raw_basis.project(self._raw) if self._is_wide else self._raw
-
-    @cached_property
-    def _basis(self) -> Basis:
-        """In which the table is solved."""
-        return self._raw_basis.projected() if self._is_wide else self._raw_basis
-
-    @property
-    def _is_wide(self) -> bool:
-        return bool(self._raw.shape[0] < self._raw.shape[1])
+    def _space(self) -> tuple[Rows, Basis]:
+        """Rows, n + m, and the basis to solve in."""
+        return self._raw_basis.compact(Rows.of(self._raw))

@@ -74,7 +74,7 @@ def extract(
     # One picture under several names is computed once.
     missing = list({photo.sha256: photo for photo in itertools.compress(photos, ~known)}.values())
     if not missing:
-        return table.part(prepared.layers), {}
+        return table.part(prepared.layers, prepared.scales), {}
     _refuse_without_room(
         folder, len(missing) * record_bytes(max(part.stop for part in prepared.columns.values()))
     )
@@ -92,7 +92,7 @@ def extract(
                 synced = time.monotonic()
     reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
     failed = {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
-    return FeatureTable(folder, prepared.columns).part(prepared.layers), failed
+    return FeatureTable(folder, prepared.columns).part(prepared.layers, prepared.scales), failed
 
 
 def _refuse_without_room(folder: Path, needed: int) -> None:

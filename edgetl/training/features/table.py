@@ -33,6 +33,7 @@ class FeatureTable:
         self.shards = open_shards(folder)
         """In the order of their names."""
         self._parts, self._columns = parts or {}, slice(None)
+        self._scales: Rows | None = None
         entries = [shard.entries() for shard in self.shards]
         keys = np.concatenate([np.empty((0, 2), np.uint64), *(keys for keys, _ in entries)])
         places = np.concatenate([np.empty(0, np.uint32), *(places for _, places in entries)])
@@ -63,13 +64,19 @@ class FeatureTable:
     def whole(self) -> "FeatureTable":
         """The same rows with the columns of all parts."""
         table = copy.copy(self)
-        table._columns = slice(None)  # noqa: SLF001 - its own class
+        table._columns, table._scales = slice(None), None  # noqa: SLF001 - its own class
         return table
 
-    def part(self, name: str) -> "FeatureTable":
-        """The same rows, of which only these columns are given."""
+    def part(self, name: str, scales: Rows | None = None) -> "FeatureTable":
+        """The same rows, of which only these columns are given.
+
+        Args:
+            name: of the columns, or ``both`` for those of all parts.
+            scales: float32 (features,), what they are multiplied by; None: by nothing.
+        """
         table = copy.copy(self)
-        table._columns = self._parts[name]  # noqa: SLF001 - its own class
+        table._columns = slice(None) if name == "both" else self._parts[name]  # noqa: SLF001 - its own class
+        table._scales = scales  # noqa: SLF001
         return table
 
     def __len__(self) -> int:
@@ -151,6 +158,8 @@ class FeatureTable:
             if content is not None:
                 rows[number] = np.frombuffer(content, "<f4")[self._columns]
                 whole[number] = True
+        if self._scales is not None:
+            rows *= self._scales
         return rows, whole
 
 

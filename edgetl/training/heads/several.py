@@ -67,11 +67,10 @@ def fit(
         seed: for the folds.
     """
     rows = Rows.of(features)
-    basis = solved_in = Basis.of(rows)
-    if rows.shape[0] < rows.shape[1]:
-        rows, solved_in = Rows.of(basis.project(features)), basis.projected()
-        if held_out is not None:
-            held_out = (basis.project(held_out[0]), held_out[1])
+    basis = Basis.of(rows)
+    rows, solved_in = basis.compact(rows)
+    if solved_in is not basis and held_out is not None:
+        held_out = (basis.project(held_out[0]), held_out[1])
     balanced = class_weights == "balanced"
     problem = Problem(
         rows,

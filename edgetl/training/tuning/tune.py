@@ -175,10 +175,10 @@ def tune(
         held=held,
         val=np.array([photo.label for photo in val], np.int64),
         balanced=head.class_weights == "balanced",
-        judged_kernel=rival.kernel * rival.temperature,
+        judged_kernel=rival.unscaled.kernel * rival.temperature,
         judged_bias=rival.bias * rival.temperature,
         head_logits=shown @ rival.kernel + rival.bias,
-        kernel=head.kernel * head.temperature,
+        kernel=head.unscaled.kernel * head.temperature,
         bias=head.bias * head.temperature,
         options=options,
         taught=None if school is None else _targets(school, held),
@@ -213,10 +213,11 @@ def _without(
     known = np.ones(len(labels), np.bool_)
     known[held] = False
     if taught is not None and taught.solve is not None:
-        return taught.solve(known)
-    return heads.fit(
+        return replace(taught.solve(known), scales=head.scales)
+    without = heads.fit(
         rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
     )
+    return replace(without, scales=head.scales)
 
 
 def _targets(school: School, held: Labels) -> tuple[work.Targets, work.Targets]:

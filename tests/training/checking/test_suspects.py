@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from edgetl.progress import SILENT
 from edgetl.training import dataset, features, prepare
 from edgetl.training.checking import suspects
+from edgetl.training.heads.solving import rows_of
 from edgetl.training.logistic import Floats, Labels
-from edgetl.training.train import rows_of
 
 
 def clouds(count: int, classes: int, *, seed: int = 0, width: int = 12) -> tuple[Floats, Labels]:
