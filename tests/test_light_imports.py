@@ -40,6 +40,7 @@ MODULES = (
     "edgetl.runtime.engines",
     "edgetl.runtime.sources",
     "edgetl.runtime.teaching",
+    "edgetl.training.train",
 )
 COMMANDS = ("", *main.list_commands(click.Context(main)))
 

@@ -10,9 +10,11 @@ nothing where photos outnumber features by far, and needs no second copy of them
 they may lie on the disk.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -251,9 +253,16 @@ def threads_for(work: int) -> AbstractContextManager[Any]:
     numpy and scipy each bring an OpenBLAS, and the threads of the one spin while the other works: on two
     cores a step on 1,968 x 1,280 features took five times as long. Large products are worth it.
     """
-    limits = extras.load("threadpoolctl", extra="train", purpose="training").threadpool_limits
-    manager: AbstractContextManager[Any] = limits(1 if work < _LARGE else None)
+    manager: AbstractContextManager[Any] = _pools("scipy.linalg" in sys.modules).limit(
+        limits=1 if work < _LARGE else None
+    )
     return manager
+
+
+@cache
+def _pools(_scipy_is_loaded: bool) -> Any:
+    """The thread pools of numpy and, once it is loaded, scipy: to look for them takes 8 ms."""
+    return extras.load("threadpoolctl", extra="train", purpose="training").ThreadpoolController()
 
 
 def solve(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from edgetl import extras
 from edgetl.training.head import softmax
 from edgetl.training.logistic import Labels
 
@@ -55,6 +55,7 @@ def decide(
     """
     head_right, tuned_right = (logits.argmax(axis=1) == truth for logits in (head_logits, tuned_logits))
     better, worse = int((tuned_right & ~head_right).sum()), int((head_right & ~tuned_right).sum())
+    stats = extras.load("scipy.stats", extra="train", purpose="training")  # takes a second
     p_accuracy = (
         float(stats.binomtest(better, better + worse, alternative="greater").pvalue)
         if better + worse
