@@ -96,7 +96,8 @@ class Basis:
             for block in rows.read():
                 part = block - shift
                 gram += part.T @ part
-        values, vectors = np.linalg.eigh(gram / count)
+        with threads_for(len(gram) ** 3):
+            values, vectors = np.linalg.eigh(gram / count)
         kept = values > _NULL * max(values[-1], np.finfo(np.float32).tiny)
         values, vectors = values[kept], vectors[:, kept]
         if count < width:

@@ -27,11 +27,11 @@ class Heard(Progress):
 
 @pytest.fixture(scope="module")
 def insects(hymenoptera: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 ants and 40 bees beside each other, one of them twice, and a file that is no picture."""
+    """24 ants and 24 bees beside each other, one of them twice, and a file that is no picture."""
     folder = tmp_path_factory.mktemp("insects") / "pictures"
     folder.mkdir()
     for label in ("ants", "bees"):
-        for place in sorted((hymenoptera / "val" / label).iterdir())[:40]:
+        for place in sorted((hymenoptera / "val" / label).iterdir())[:24]:
             shutil.copy(place, folder / f"{label}-{place.name}")
     shutil.copy(min(folder.iterdir()), folder / "zz-copy.jpg")
     (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff no picture")
@@ -53,20 +53,21 @@ def test_ants_and_bees_are_told_apart_without_a_label(explored: Exploration) -> 
     for group in explored.groups:
         names = [kind(picture.path) for picture in explored.pictures if picture.group == group.number]
         right += names.count(kind(group.typical[0]))
-    assert len(explored.pictures) == 80
-    assert right >= 72
+    assert len(explored.pictures) == 48
+    assert right >= 43
 
 
 def test_copies_and_damaged_files_are_told(explored: Exploration, insects: Path) -> None:
     assert list(explored.unreadable) == [insects / "damaged.jpg"]
     assert [picture.copies for picture in explored.pictures if picture.copies] == [(insects / "zz-copy.jpg",)]
-    assert explored.files == 81
+    assert explored.files == 49
 
 
 def test_the_csv_file_is_one_that_training_takes(explored: Exploration, insects: Path) -> None:
     place = insects.parent / "labels.csv"
     rows = list(csv.DictReader(place.read_text("utf-8").splitlines()))
-    assert [row["first"] for row in rows[:10]] == [str(rank) for rank in range(1, 11)]
+    ranks = list(dict.fromkeys(row["first"] for row in rows))  # a copy has the rank of its picture
+    assert ranks[:10] == [str(rank) for rank in range(1, 11)]
     assert rows[0]["path"].startswith("pictures/")
     read = dataset.read(place)
     assert Counter(read.labels[photo.label] for photo in read.photos) == Counter(row["label"] for row in rows)
