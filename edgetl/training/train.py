@@ -242,7 +242,13 @@ def _solve(
     # Where val is all there is to score on, choosing on it too would flatter the score.
     chooses = photos.scored_split == "test" and bool(photos.split("val"))
 
-    def solve(part: str, places: Labels, **more: Any) -> heads.Solved:
+    doubts = None
+    if wanted.suspects == "downweight":
+        rows = table.whole.rows([photo.sha256 for photo in train])
+        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
+        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
+
+    def solve(part: str, places: Labels, *, hidden: int = 0) -> heads.Solved:
         rows = table.part(part).rows([train[place].sha256 for place in places])
         held_out = rows_of(photos, table.part(part), "val") if chooses else None
         solved = heads.solve(
@@ -252,7 +258,9 @@ def _solve(
             class_weights=wanted.class_weights,
             label_smoothing=wanted.label_smoothing,
             seed=wanted.seed,
-            **more,
+            hidden=hidden,
+            weights=None if doubts is None else doubts.weights[places],
+            judged_by=None if doubts is None else doubts.judged_by[places],
         )
         return replace(solved, head=replace(solved.head, layers=part))
 
@@ -266,14 +274,8 @@ def _solve(
         places = layers.sample(labels, wanted.seed)
         compared, solved = layers.compare(lambda part: solve(part, places))
         chosen = compared.chosen
-    weights = None
-    if wanted.suspects == "downweight":
-        rows = table.whole.rows([photo.sha256 for photo in train])
-        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
-        weights = doubts.weights
-        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
-    if solved is None or weights is not None or wanted.hidden or len(places) < len(train):
-        solved = solve(chosen, everything, weights=weights, hidden=wanted.hidden)
+    if solved is None or wanted.hidden or len(places) < len(train):
+        solved = solve(chosen, everything, hidden=wanted.hidden)
     head = solved.head
     if wanted.hidden and not head.hidden:
         progress.warn(

@@ -1,5 +1,7 @@
 """Which layers a head reads: those whose head answers held-out photos better."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -36,6 +38,20 @@ def test_reads_what_tells_more(blocks_tell: float, last_tells: float, expected: 
     assert found.photos == COUNT
     assert np.array_equal(solved_on(rows[expected], labels).head.kernel, solved.head.kernel)
     assert {"last", "blocks"} == set(found.losses)
+
+
+def test_photos_without_a_say_do_not_choose() -> None:
+    rows, labels = parts(4, 1)
+    wrong = np.arange(COUNT) % 3 == 0
+    given = np.where(wrong, 1 - labels, labels)
+    rows["last"][wrong, 0] = 4 * given[wrong]  # as if the map knew the wrong labels
+
+    def chosen(says: NDArray[np.float64]) -> str:
+        solve = partial(head.solve, labels=given, held_out=None, weights=1.0 - wrong, judged_by=says)
+        return layers.compare(lambda part: solve(rows[part]))[0].chosen
+
+    assert chosen(np.ones(COUNT)) == "last"
+    assert chosen(1.0 - wrong) == "blocks"
 
 
 def test_what_was_found_says_how_often_each_was_right() -> None:
