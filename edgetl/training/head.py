@@ -94,6 +94,8 @@ class Solved:
     """float64 (n, classes), of the held-out photos, divided by the temperature."""
     truth: Labels
     """int64 (n,), their labels."""
+    says: Doubles
+    """float64 (n,), how much each of them counts."""
 
 
 def fit(features: Floats | Rows, labels: Labels, **options: Any) -> Head:
@@ -109,6 +111,7 @@ def solve(
     class_weights: str = "auto",
     strengths: Sequence[float] = STRENGTHS,
     weights: NDArray[np.floating] | None = None,
+    judged_by: NDArray[np.floating] | None = None,
     label_smoothing: float = 0.0,
     hidden: int = 0,
     seed: int = 0,
@@ -126,6 +129,7 @@ def solve(
             ``balanced`` when one class has three times the photos of another.
         strengths: inverse regularisation strengths to try, ascending.
         weights: (n,), the say of each photo, 0 or more; None: all the same.
+        judged_by: (n,), the say of each while it is held out; None: the same.
         label_smoothing: share of the certainty that is spread over all classes, 0 to below 1.
         hidden: units of a hidden layer to try, which is adopted where it answers held-out photos better
             than the linear head, beyond noise; 0 for none. The features must then fit into memory.
@@ -152,6 +156,7 @@ def solve(
         classes=len(counts),
         balanced=class_weights == "balanced",
         smoothing=label_smoothing,
+        judged_by=None if judged_by is None else np.asarray(judged_by, np.float64),
     )
     choice = problem.choose(strengths, held_out, seed)
     kernel, bias = basis.unfold(
@@ -167,7 +172,7 @@ def solve(
         reject_threshold=_reject_threshold(choice.logits / choice.temperature, choice.truth),
         label_smoothing=label_smoothing,
     )
-    solved = Solved(linear, choice.logits / choice.temperature, choice.truth)
+    solved = Solved(linear, choice.logits / choice.temperature, choice.truth, choice.says)
     if not hidden:
         return solved
     everything = np.ones(len(labels), np.bool_)
@@ -185,7 +190,7 @@ def solve(
         temperature=found.temperature,
         reject_threshold=_reject_threshold(found.logits / found.temperature, choice.truth),
     )
-    return Solved(head, found.logits / found.temperature, choice.truth)
+    return Solved(head, found.logits / found.temperature, choice.truth, choice.says)
 
 
 def check(class_weights: str, label_smoothing: float, hidden: int) -> None:

@@ -147,6 +147,20 @@ def test_photos_without_a_say_have_none() -> None:
     assert truth[0] > truth[1] + 0.1
 
 
+def test_photos_without_a_say_as_judges_count_on_the_train_side_alone() -> None:
+    features, labels = blobs(300, 40, 3)
+    given = labels.copy()
+    given[:90] = (labels[:90] + 1) % 3
+    right = (given == labels).astype(np.float64)
+    misjudged = heads.solve(features, given, held_out=None)
+    judged = heads.solve(features, given, held_out=None, judged_by=right)
+    assert np.array_equal(np.sort(right), np.sort(judged.says))
+    assert (misjudged.says == 1).all()
+    assert judged.head.temperature < misjudged.head.temperature  # the surer, where wrong labels do not judge
+    same = heads.solve(features, given, held_out=None, weights=right, judged_by=right)
+    assert np.array_equal(heads.fit(features, given, held_out=None, weights=right).kernel, same.head.kernel)
+
+
 def test_many_photos_are_judged_on_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "_SAMPLE", 500)
     features, labels = blobs(3000, 20, 4, spread=1.0)

@@ -57,6 +57,17 @@ def test_a_real_network_tells_broken_cells_from_whole_ones(solar_run: Run) -> No
     assert 0.5 < solar_run.accuracy.low < solar_run.accuracy.value < solar_run.accuracy.high
 
 
+def test_photos_with_doubtful_labels_count_less_and_it_is_said(
+    solar_run: Run, solar_photos: Path, tmp_path: Path
+) -> None:
+    heard = Listener()
+    doubting = edgetl.train(solar_photos, out=tmp_path / "run", suspects="downweight", progress=heard)
+    assert any(
+        "of the train labels seem to be wrong: such photos count less" in said for said in heard.warnings
+    )
+    assert doubting.accuracy.value > solar_run.accuracy.low
+
+
 def test_the_keras_file_is_a_plain_model_that_answers_as_measured(solar_run: Run, tmp_path: Path) -> None:
     photos = solar_run.dataset.split("test")
     pixels = np.stack([pixels for _, pixels in features.decode_all(photos, solar_run.contract, {})])

@@ -49,6 +49,8 @@ class Choice:
     """float64 (m, classes), of photos when they were held out."""
     truth: Labels
     """int64 (m,), their labels."""
+    says: Doubles
+    """float64 (m,), how much each counted."""
     masks: tuple[NDArray[np.bool_], ...]
     """Which rows those were, bool (n,) each; none where val was given."""
     temperature: float
@@ -68,6 +70,8 @@ class Problem:
     classes: int
     balanced: bool
     smoothing: float
+    judged_by: Doubles | None = None
+    """float64 (n,), the say of each while it is held out; None: the same."""
 
     def choose(self, strengths: Sequence[float], held_out: tuple[Floats, Labels] | None, seed: int) -> Choice:
         """Solve with each strength until it gets worse, and once more with the best.
@@ -118,7 +122,8 @@ class Problem:
         return mask
 
     def _held(self, mask: NDArray[np.bool_]) -> tuple[Floats, Labels, Doubles]:
-        return self.rows.take(mask), self.labels[mask], self.weights[mask]
+        says = self.weights if self.judged_by is None else self.judged_by
+        return self.rows.take(mask), self.labels[mask], says[mask]
 
     def _part(self, mask: NDArray[np.bool_], held_rows: Floats, truth: Labels, held_weights: Doubles) -> Part:
         rows = self.rows if mask.all() else Rows.of(self.rows.take(mask))
@@ -157,7 +162,7 @@ class Problem:
         truth = np.concatenate([part.truth for part in parts])
         weights = np.concatenate([part.held_weights for part in parts])
         temperature = calibration.temperature(logits, truth, weights)
-        return Choice(final, strength, chosen_on, logits, truth, tuple(masks), temperature)
+        return Choice(final, strength, chosen_on, logits, truth, weights, tuple(masks), temperature)
 
 
 def _best(

@@ -101,7 +101,7 @@ def compare(solve: Callable[[str], Solved]) -> tuple[Layers, Solved]:
         The choice, and the head that won.
     """
     found = {name: solve(name) for name in NAMES}
-    losses = {name: judging.log_loss(one.logits, one.truth) for name, one in found.items()}
+    losses = {name: judging.log_loss(one.logits, one.truth, one.says) for name, one in found.items()}
     chosen = min(losses, key=lambda name: losses[name])  # of equals the first
     result = Layers(
         chosen,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -55,7 +54,13 @@ def solve(
     chooses = photos.scored_split == "test" and bool(photos.split("val"))
     views = {name: layers.reading(name, prepared, table, train) for name in _offered(wanted, table)}
 
-    def on(name: str, places: Labels, **more: Any) -> heads.Solved:
+    doubts = None
+    if wanted.suspects == "downweight":
+        rows = table.whole.rows([photo.sha256 for photo in train])
+        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
+        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
+
+    def on(name: str, places: Labels, *, hidden: int = 0) -> heads.Solved:
         reading, part = views[name]
         solved = heads.solve(
             part.rows([train[place].sha256 for place in places]),
@@ -64,7 +69,9 @@ def solve(
             class_weights=wanted.class_weights,
             label_smoothing=wanted.label_smoothing,
             seed=wanted.seed,
-            **more,
+            hidden=hidden,
+            weights=None if doubts is None else doubts.weights[places],
+            judged_by=None if doubts is None else doubts.judged_by[places],
         )
         return replace(solved, head=replace(solved.head, layers=name, scales=reading.scales))
 
@@ -73,14 +80,8 @@ def solve(
         places = layers.sample(labels, wanted.seed)
         compared, solved = layers.compare(lambda name: on(name, places))
         name = compared.chosen
-    weights = None
-    if wanted.suspects == "downweight":
-        rows = table.whole.rows([photo.sha256 for photo in train])
-        doubts = suspects.judge(rows, labels, parts=table.slices, seed=wanted.seed)
-        weights = doubts.weights
-        progress.warn(f"{doubts.share:.1%} of the train labels seem to be wrong: such photos count less")
-    if solved is None or weights is not None or wanted.hidden or len(places) < len(train):
-        solved = on(name, everything, weights=weights, hidden=wanted.hidden)
+    if solved is None or wanted.hidden or len(places) < len(train):
+        solved = on(name, everything, hidden=wanted.hidden)
     if wanted.hidden and not solved.head.hidden:
         progress.warn(
             f"the head stays linear: with a hidden layer of {wanted.hidden} units it answers held-out "

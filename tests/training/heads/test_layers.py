@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_a_head_on_scaled_features_answers_the_same_when_it_is_unscaled() -> Non
     ours, theirs = found.probabilities(rows["both"] * scales), found.unscaled.probabilities(rows["both"])
     assert np.allclose(ours, theirs, atol=1e-5)
     assert found.unscaled.scales is None
+
+
+def test_photos_without_a_say_do_not_choose() -> None:
+    rows, labels = parts(4, 1)
+    wrong = np.arange(COUNT) % 3 == 0
+    given = np.where(wrong, 1 - labels, labels)
+    rows["last"][wrong, 0] = 4 * given[wrong]  # as if the map knew the wrong labels
+
+    def chosen(says: NDArray[np.float64]) -> str:
+        solve = partial(head.solve, labels=given, held_out=None, weights=1.0 - wrong, judged_by=says)
+        return layers.compare(lambda part: solve(rows[part]))[0].chosen
+
+    assert chosen(np.ones(COUNT)) == "last"
+    assert chosen(1.0 - wrong) == "blocks"
 
 
 def test_what_was_found_says_how_often_each_was_right() -> None:
