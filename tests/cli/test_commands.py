@@ -71,9 +71,9 @@ def test_trains_exports_verifies_and_runs(solar_photos: Path, solar_run: Run, tm
     assert threshold is not None
     assert threshold[1] in edgetl("info", run).stdout
     assert f"next: edgetl export {run}" in trained.stderr
-    exported = edgetl(
-        "export", run, "--formats", "tflite", "--precisions", "int8", "--calibration-images", 20
-    )
+    # Of 60 photos one alone is 1.7 points.
+    options = ["--formats", "tflite", "--precisions", "int8", "--calibration-images", 20, "--max-drop", 5]
+    exported = edgetl("export", run, *options)
     assert exported.returncode == 0, exported.stderr
     assert re.search(r"^tflite-int8 .* MB  accuracy .* drop .* agreement", exported.stdout, re.MULTILINE)
     bundle = run / "cells.edgetl"

@@ -73,7 +73,7 @@ def test_unknown_pictures_choose_the_threshold(solar_photos: Path, scenes: Path,
     assert found["false_accepts"]["low"] <= 0.2 <= found["false_accepts"]["high"]
     assert sum(run.metrics["curves"]["unknown"]) == 24
     assert run.metrics["cross_validation"] is None
-    assert any("1 pictures" in said and "in the dataset too" in said for said in listener.warnings)
+    assert any("left out 1 picture" in said and "in the dataset too" in said for said in listener.warnings)
     assert any("broken.jpg" in said for said in listener.warnings)
     again = edgetl.train(out=tmp_path / "again", config=run.path / "run.toml")
     assert again.metrics["rejection"] == found
