@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -207,7 +208,11 @@ def prepare(
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     place = cache.folder() / "backbones" / f"{choice.name}-{digest[:16]}"
     prepared = Prepared(choice, place, engine)
-    if not place.is_dir():
+    standing = place.is_dir()
+    if standing and not _is_whole(place):
+        progress.warn(f"the cached {choice.name} was damaged and is built anew")
+        standing = False
+    if not standing:
         with (
             progress.step(f"prepare {choice.name} for {engine}"),
             files.new_folder(place, replace=True) as folder,
@@ -223,10 +228,30 @@ def prepare(
             )
             files.write_json(
                 folder / DESCRIPTION,
-                {**identity, "source": asdict(choice.weights)["source"], "features": widths},
+                {
+                    **identity,
+                    "source": asdict(choice.weights)["source"],
+                    "features": widths,
+                    "files": _hashes(folder, sorted(path for path in folder.rglob("*") if path.is_file())),
+                },
             )
     build_classifier(prepared, classes, 0, progress, parts)
     return prepared
+
+
+def _hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
+    }
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a backbone's files are those that were built: 30 MB are read, which takes 30 ms."""
+    try:
+        expected = json.loads((folder / DESCRIPTION).read_text("utf-8"))["files"]
+        return bool(_hashes(folder, [folder / name for name in expected]) == expected)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def build_classifier(

@@ -169,6 +169,23 @@ def test_a_damaged_entry_is_computed_anew(prepared: Prepared, solar_photos: Path
     assert (listener.computed, listener.warnings) == (0, [])
 
 
+@pytest.mark.parametrize("name", ["backbone.json", "features.keras"])
+def test_a_damaged_backbone_is_built_anew(name: str, empty_cache: Path) -> None:
+    choice = prepare.choose("efficientnet_lite0", size=96, width=1.0, weights_file=None)
+    listener = Listener()
+    built = [
+        prepare.prepare(choice, engine=prepare.choose_engine("auto"), classes=2, progress=listener)
+        for _ in range(2)
+    ]
+    assert listener.warnings == []
+    place = built[0].folder / name
+    content = place.read_bytes()
+    place.write_bytes(content[: len(content) // 2])
+    prepare.prepare(choice, engine=prepare.choose_engine("auto"), classes=2, progress=listener)
+    assert listener.warnings == ["the cached efficientnet_lite0 was damaged and is built anew"]
+    assert len(place.read_bytes()) == len(content)
+
+
 def test_pictures_that_cannot_be_read_are_named_under_every_name(
     prepared: Prepared, solar_photos: Path, empty_cache: Path, tmp_path: Path
 ) -> None:
