@@ -25,6 +25,9 @@ ENGINES = ("openvino", "onnxruntime", "keras")
 DESCRIPTION = "backbone.json"
 _LAYOUT = 3
 """Raise it when the same backbone would give other features: old cache entries are then left alone."""
+_COPIES = 4
+"""Of the weights that lie in the cache while a backbone is built: for Keras, for the engine, on the way from
+one to the other, and under an empty head."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,10 @@ def prepare(
         progress.warn(f"the cached {choice.name} was damaged and is built anew")
         standing = False
     if not standing:
+        if choice.weights.path is not None:
+            # A full disk, met half-way by an engine written in C++, is an error without a name.
+            room = _COPIES * choice.weights.path.stat().st_size
+            cache.refuse_without_room(room, f"building {choice.name} takes")
         with (
             progress.step(f"prepare {choice.name} for {engine}"),
             files.new_folder(place, replace=True) as folder,

@@ -5,9 +5,7 @@ the backbone, its weights and the engine. So a renamed photo costs nothing, a ch
 """
 
 import contextlib
-import errno
 import itertools
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,9 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from edgetl import cache, pillow_warnings
-from edgetl.errors import WriteError
 from edgetl.progress import Progress
-from edgetl.reports.units import format_size
 from edgetl.runtime.base import AbstractEngine
 from edgetl.training.dataset import Photo
 from edgetl.training.features import views
@@ -75,9 +71,8 @@ def extract(
     missing = list({photo.sha256: photo for photo in itertools.compress(photos, ~known)}.values())
     if not missing:
         return table.part(prepared.layers, prepared.scales), {}
-    _refuse_without_room(
-        folder, len(missing) * record_bytes(max(part.stop for part in prepared.columns.values()))
-    )
+    record = record_bytes(max(part.stop for part in prepared.columns.values()))
+    cache.refuse_without_room(len(missing) * record, "the features of the photos take")
     unreadable: dict[Path, str] = {}
     with (
         contextlib.closing(Writer(folder)) as writer,
@@ -93,19 +88,6 @@ def extract(
     reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
     failed = {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
     return FeatureTable(folder, prepared.columns).part(prepared.layers, prepared.scales), failed
-
-
-def _refuse_without_room(folder: Path, needed: int) -> None:
-    """Say so before the work, and not after hours of it."""
-    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(place).free
-    if needed > free:
-        refused = WriteError(
-            f"the features of the photos take {format_size(needed)}, and {cache.folder()} has "
-            f"{format_size(free)} free: free some space or name another folder in {cache.VARIABLE}"
-        )
-        refused.errno = errno.ENOSPC
-        raise refused
 
 
 def _compute(

@@ -186,6 +186,19 @@ def test_a_damaged_backbone_is_built_anew(name: str, empty_cache: Path) -> None:
     assert len(place.read_bytes()) == len(content)
 
 
+def test_a_cache_without_room_for_a_backbone_is_told_before_it_is_built(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(small_disk))
+    choice = prepare.choose("efficientnet_lite0", size=96, width=1.0, weights_file=None)
+    with pytest.raises(
+        WriteError,
+        match=r"^building efficientnet_lite0 takes [\d.]+ MB, and \S+ has 1\.05 MB free: free some space or "
+        "name another folder in EDGETL_CACHE$",
+    ):
+        prepare.prepare(choice, engine=prepare.choose_engine("auto"), classes=2, progress=Listener())
+
+
 def test_pictures_that_cannot_be_read_are_named_under_every_name(
     prepared: Prepared, solar_photos: Path, empty_cache: Path, tmp_path: Path
 ) -> None:
