@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edgetl.training.dataset import Dataset, Photo
-from edgetl.training.head import Head
+from edgetl.training.heads.head import Head
 from edgetl.training.scoring import scores
 from edgetl.training.scoring.cross_validation import cross_validate
 from edgetl.training.scoring.rejection import Unknown

@@ -33,13 +33,14 @@ from transferability import DATASETS
 from edgetl import cache, extras
 from edgetl.progress import SILENT
 from edgetl.training import features, prepare
-from edgetl.training import head as heads
 from edgetl.training.adapting import aligning, batchnorm, judging, selftraining
 from edgetl.training.adapting.judging import Judges
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.dataset import Photo, hash_all
-from edgetl.training.head import Head
-from edgetl.training.logistic import Doubles, Floats, Labels, threads_for
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import Prepared
+from edgetl.training.threads import threads_for
 
 METHODS = ("means", "CORAL", "self-training", "batch norm")
 ESTIMATES = ("confidence", "reverse validation", "mutual information", "class shares")

@@ -26,10 +26,11 @@ from sklearn.linear_model import LogisticRegression
 
 from edgetl import demo
 from edgetl.progress import SILENT
-from edgetl.training import dataset, features, logistic, prepare
-from edgetl.training import head as heads
+from edgetl.training import dataset, features, prepare
+from edgetl.training.heads import head as heads
+from edgetl.training.heads import logistic
+from edgetl.training.heads.logistic import Basis, Targets
 from edgetl.training.heads.solving import rows_of
-from edgetl.training.logistic import Basis, Targets
 from edgetl.training.scoring import calibration, folds, rejection
 from edgetl.training.scoring.metrics import log_losses
 

@@ -22,12 +22,12 @@ from scipy import stats
 from edgetl import demo
 from edgetl.cli.lines import console_progress
 from edgetl.training import dataset, features, prepare
-from edgetl.training import head as heads
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.distilling.school import School
 from edgetl.training.distilling.student import Student
 from edgetl.training.distilling.teachers import Teacher
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import BackboneChoice
 
 STUDENT = "efficientnet_lite0"

@@ -24,13 +24,15 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from transferability import DATASETS, part
 
 from edgetl.progress import SILENT
-from edgetl.training import features, head, prepare
+from edgetl.training import features, prepare
+from edgetl.training.arrays import Floats
 from edgetl.training.dataset import Photo, hash_all
 from edgetl.training.exploring import first, grouping, neighbours, space, suggesting
 from edgetl.training.exploring.guiding import Guide
 from edgetl.training.features import FeatureTable
-from edgetl.training.logistic import Floats, threads_for
+from edgetl.training.heads import head
 from edgetl.training.prepare import Prepared
+from edgetl.training.threads import threads_for
 
 SPLITS = 10
 COUNTS = (10, 20, 40)

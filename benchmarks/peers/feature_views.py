@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from edgetl.demo import solar_csv
 from edgetl.progress import SILENT
-from edgetl.training import dataset, features, head, prepare
+from edgetl.training import dataset, features, prepare
 from edgetl.training.features import views
+from edgetl.training.heads import head
 from edgetl.training.heads.solving import rows_of
 
 FOLDS, TIMES = 5, 3

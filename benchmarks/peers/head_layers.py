@@ -23,10 +23,10 @@ from transferability import hymenoptera, imagenet
 from edgetl import demo
 from edgetl.progress import SILENT
 from edgetl.training import features, prepare
-from edgetl.training import head as heads
 from edgetl.training.dataset import Photo, hash_all
-from edgetl.training.head import Solved
+from edgetl.training.heads import head as heads
 from edgetl.training.heads import layers
+from edgetl.training.heads.head import Solved
 from edgetl.training.heads.held_out import log_loss
 
 TEST_SHARE = 0.25

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from edgetl import files
 from edgetl.progress import SILENT
-from edgetl.training import dataset, features, head, prepare
+from edgetl.training import dataset, features, prepare
+from edgetl.training.heads import head
 
 HELD = 5_000
 APART = 0.16  # of the class centres, against a spread of 1: some nine photos in ten are told right

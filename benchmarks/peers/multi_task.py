@@ -35,9 +35,9 @@ from edgetl.manifest import Score, TaskScore
 from edgetl.progress import SILENT
 from edgetl.runtime.answers import said
 from edgetl.runtime.classifier import Classifier
-from edgetl.training import dataset, features, head, prepare
+from edgetl.training import dataset, features, prepare
 from edgetl.training.columns import Column
-from edgetl.training.heads import several
+from edgetl.training.heads import head, several
 from edgetl.training.scoring import several as scoring
 
 VARIANT = "tflite-int8"

@@ -164,7 +164,8 @@ def _random_crop(width: int, height: int) -> tuple[float, float, float, float]:
 def ours(tree: Path, _: int) -> dict[str, Any]:
     """edgetl's features and head, as ``edgetl train`` makes them, without its report."""
     from edgetl.progress import SILENT
-    from edgetl.training import dataset, features, head, prepare
+    from edgetl.training import dataset, features, prepare
+    from edgetl.training.heads import head
     from edgetl.training.heads.solving import rows_of
 
     choice = prepare.choose("efficientnet_lite0", size=None, width=1.0, weights_file=None)

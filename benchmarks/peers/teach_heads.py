@@ -30,7 +30,7 @@ from edgetl.runtime.teaching import exemplars, learned, solving
 from edgetl.runtime.teaching.exemplars import Exemplars
 from edgetl.runtime.teaching.features import directions, rooted
 from edgetl.runtime.teaching.taught import Taught
-from edgetl.training import head
+from edgetl.training.heads import head
 
 COUNTS = (1, 5, 10, 20)
 DRAWS = 10

@@ -30,10 +30,12 @@ from transfer_scores import leep, nleep
 
 from edgetl import demo
 from edgetl.progress import SILENT
-from edgetl.training import features, head, logistic, prepare, torch_file
+from edgetl.training import features, prepare, torch_file
+from edgetl.training.arrays import Floats
 from edgetl.training.choosing import scores
 from edgetl.training.choosing.candidates import Candidate, at_hand
 from edgetl.training.dataset import Photo, hash_all
+from edgetl.training.heads import head
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 SPLITS, TEST_SHARE, SAMPLE = 10, 0.25, 250
@@ -83,7 +85,7 @@ DATASETS: dict[str, Callable[[], list[tuple[Path, str]]]] = {
 }
 
 
-SCORES: dict[str, Callable[[logistic.Floats, Labels], float]] = {
+SCORES: dict[str, Callable[[Floats, Labels], float]] = {
     "held-out loss": lambda rows, labels: -scores.held_out(rows, labels).log_loss,
     "held-out accuracy": lambda rows, labels: scores.held_out(rows, labels).accuracy,
     "LogME": scores.logme,
@@ -92,7 +94,7 @@ SCORES: dict[str, Callable[[logistic.Floats, Labels], float]] = {
 }
 
 
-def truth(rows: logistic.Floats, labels: Labels) -> float:
+def truth(rows: Floats, labels: Labels) -> float:
     """Mean test accuracy of the solved head over stratified splits."""
     found = []
     for seed in range(SPLITS):
@@ -112,7 +114,7 @@ def part(labels: Labels, share: float, seed: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def source_answers(candidate: Candidate, rows: logistic.Floats) -> NDArray[np.float64] | None:
+def source_answers(candidate: Candidate, rows: Floats) -> NDArray[np.float64] | None:
     """What the network's own ImageNet head says, float64 (n, 1000); None without one."""
     path = candidate.choice.weights.path
     if candidate.choice.weights.kind != "package" or path is None:

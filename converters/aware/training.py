@@ -14,8 +14,8 @@ from edgetl.converters.formats import FORMATS
 from edgetl.converters.results import read_layers
 from edgetl.progress import Progress
 from edgetl.runtime.litert import LiteRTEngine
-from edgetl.training.head import softmax
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads.head import softmax
 from edgetl.training.tuning import backend, loop
 from edgetl.training.tuning.batches import Batches, Table
 from edgetl.training.tuning.checkpoint import Checkpoints

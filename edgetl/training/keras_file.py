@@ -15,7 +15,7 @@ import numpy as np
 
 from edgetl import extras
 from edgetl.errors import RunError
-from edgetl.training.logistic import Floats
+from edgetl.training.arrays import Floats
 
 _WEIGHTS = "model.weights.h5"
 

@@ -16,7 +16,7 @@ from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
 from edgetl.runtime.quiet import native_output_hidden
 from edgetl.training import backbones, weights
-from edgetl.training.logistic import Floats
+from edgetl.training.arrays import Floats
 from edgetl.training.weights import WeightsSource
 
 ENGINES = ("openvino", "onnxruntime", "keras")

@@ -14,8 +14,8 @@ import numpy as np
 
 from edgetl import cache, extras, files
 from edgetl.errors import RunError, UsageError
-from edgetl.training import head
 from edgetl.training.config import TrainConfig
+from edgetl.training.heads import head
 from edgetl.training.prepare import BackboneChoice
 from edgetl.training.run import Run
 from edgetl.training.weights import WeightsSource

@@ -14,13 +14,13 @@ from edgetl.reports import pages
 from edgetl.runtime.answers import said
 from edgetl.tasks import Task
 from edgetl.training import describing, features, keras_file, prepare, run
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import SPLITS, Dataset, Photo
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import STRENGTHS, Head
 from edgetl.training.heads import layers, several, solving
+from edgetl.training.heads.head import STRENGTHS, Head
 from edgetl.training.heads.several import SeveralHead
-from edgetl.training.logistic import Floats, Labels
 from edgetl.training.prepare import BackboneChoice, Prepared
 from edgetl.training.scoring import assessing, sheets
 from edgetl.training.scoring import several as several_scores

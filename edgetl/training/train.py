@@ -13,12 +13,12 @@ from edgetl.reports import confusion, pages
 from edgetl.training import columns as cells
 from edgetl.training import dataset as datasets
 from edgetl.training import describing, features, keras_file, prepare, run, starting, task_rules, tasked
-from edgetl.training import head as heads
 from edgetl.training.adapting import adapt
 from edgetl.training.choosing import wishes
 from edgetl.training.config import TrainConfig, read_config
 from edgetl.training.dataset import Dataset
 from edgetl.training.distilling import teach
+from edgetl.training.heads import head as heads
 from edgetl.training.heads import layers, solving
 from edgetl.training.scoring import assessing, sheets
 from edgetl.training.tuning import tune

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgetl.converters.head_correction import correct
 from edgetl.converters.request import HeadWeights
-from edgetl.training.head import softmax
+from edgetl.training.heads.head import softmax
 
 
 def setting(seed: int) -> tuple[HeadWeights, NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import numpy as np
 from edgetl import files, isolated
 from edgetl.progress import SILENT
 from edgetl.training import features, keras_file, prepare
-from edgetl.training.head import Head
+from edgetl.training.heads.head import Head
 from edgetl.training.run import Run
 
 

@@ -9,17 +9,17 @@ import numpy as np
 
 from edgetl.progress import Progress
 from edgetl.training import features
-from edgetl.training import head as heads
 from edgetl.training.adapting import aligning, batchnorm, judging, selftraining
 from edgetl.training.adapting import target as targets
 from edgetl.training.adapting.judging import Judges, Verdict
 from edgetl.training.adapting.target import Target
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.checking import suspects
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import Prepared
 
 METHODS = ("means", "CORAL", "self-training", "batch norm")

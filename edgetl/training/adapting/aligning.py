@@ -5,7 +5,8 @@ The head is then solved on the moved features, and answers features of the other
 
 import numpy as np
 
-from edgetl.training.logistic import Doubles, Floats, threads_for
+from edgetl.training.arrays import Doubles, Floats
+from edgetl.training.threads import threads_for
 
 _LEAST = 1e-6
 """Share of the mean variance below which a direction is noise, that whitening would blow up."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.checking import shift
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head, softmax
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.heads.head import Head, softmax
 from edgetl.training.scoring import calibration, rejection
 from edgetl.training.tuning.decide import Decision, decide
 

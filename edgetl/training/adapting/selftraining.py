@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training.head import Head
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.arrays import Doubles, Floats, Labels
+from edgetl.training.heads.head import Head
 
 SHARES = (0.3, 0.5, 0.7)
 """Of the answers of each class, what is believed in each round."""

@@ -12,6 +12,7 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import checked, pages
 from edgetl.training import backbones, dataset, features, listing, prepare, rules
+from edgetl.training.arrays import Floats
 from edgetl.training.checking import (
     claims,
     classes,
@@ -35,8 +36,8 @@ from edgetl.training.checking.report import CheckReport
 from edgetl.training.checking.subject import Subject
 from edgetl.training.columns import columns_of
 from edgetl.training.dataset import SPLITS, Photo
-from edgetl.training.logistic import Floats, threads_for
 from edgetl.training.prepare import BackboneChoice
+from edgetl.training.threads import threads_for
 
 _CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
 """Finders that need no features; each has ``find(subject)``."""

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from edgetl import extras
-from edgetl.training.logistic import BLOCK, Doubles, Floats, Labels
+from edgetl.training.arrays import BLOCK, Doubles, Floats, Labels
 
 _LANDMARKS = 2000
 """Photos that the kernel compares each photo with; with fewer photos the regression is exact."""

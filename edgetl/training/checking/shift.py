@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from edgetl import extras
 from edgetl.manifest import Interval
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.checking.findings import Finding, Severity
 from edgetl.training.checking.subject import Subject
 from edgetl.training.dataset import Photo
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels
+from edgetl.training.heads.logistic import Basis
 
 _Z = 2.5758293035489004  # 99 %: classifiers of different folds share photos, and 95 % would say too much
 _FEWEST = 10

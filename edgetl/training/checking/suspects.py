@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.checking import left_out
 from edgetl.training.heads.held_out import softmax
-from edgetl.training.logistic import Doubles, Floats, Labels
 
 LISTED = 0.25
 """Photos are listed as suspects from this probability on: one in four of the last ones is a catch."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
 from edgetl.training.heads.choosing import Problem
 from edgetl.training.heads.held_out import log_loss
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows
+from edgetl.training.heads.logistic import Basis
 
 _STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 _MOST_ROUNDS, _SETTLED = 100, 1e-6

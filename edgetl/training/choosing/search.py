@@ -15,6 +15,7 @@ from edgetl.intervals import wilson
 from edgetl.progress import SILENT, Progress
 from edgetl.runtime.engines import available_cores
 from edgetl.training import features, prepare
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.choosing import scores
 from edgetl.training.choosing.candidates import Candidate
 from edgetl.training.choosing.latency import estimated, measured
@@ -22,7 +23,6 @@ from edgetl.training.choosing.limits import Limits
 from edgetl.training.choosing.outcome import Judged, Outcome, Scores
 from edgetl.training.choosing.picking import Trained, pick
 from edgetl.training.dataset import Dataset, Photo
-from edgetl.training.logistic import Floats, Labels
 from edgetl.training.prepare import Prepared
 
 SAMPLE = 500

@@ -13,12 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training import head as heads
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.dataset import Photo
 from edgetl.training.distilling.teachers import Teacher
-from edgetl.training.head import Head
+from edgetl.training.heads import head as heads
 from edgetl.training.heads import held_out
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.heads.head import Head
 
 TRUST = 0.5
 """The teacher's share in what a labelled photo is to be answered; the label has the rest."""

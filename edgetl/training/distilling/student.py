@@ -6,11 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from edgetl.training import logistic
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
 from edgetl.training.distilling.school import Lesson, Mask, School
-from edgetl.training.head import STRENGTHS, Head, softmax
+from edgetl.training.heads import logistic
+from edgetl.training.heads.head import STRENGTHS, Head, softmax
 from edgetl.training.heads.held_out import log_loss
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows, Solution, Targets
+from edgetl.training.heads.logistic import Basis, Solution, Targets
 from edgetl.training.scoring import calibration, rejection
 from edgetl.training.tuning.decide import Decision, decide
 

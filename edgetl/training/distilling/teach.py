@@ -10,6 +10,7 @@ import numpy as np
 from edgetl.errors import UsageError
 from edgetl.progress import Progress
 from edgetl.training import features, prepare, unlabelled
+from edgetl.training.arrays import Floats
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.distilling import teachers
@@ -17,8 +18,7 @@ from edgetl.training.distilling.school import Mask, School
 from edgetl.training.distilling.student import Judged, Student
 from edgetl.training.distilling.teachers import Teacher
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import Prepared
 
 _FEWEST = 4

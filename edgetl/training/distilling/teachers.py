@@ -8,7 +8,7 @@ from edgetl.errors import UsageError, WeightsError
 from edgetl.training import backbones, prepare, starting
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset
-from edgetl.training.head import Head
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import BackboneChoice
 from edgetl.training.run import Run
 

@@ -12,6 +12,7 @@ from edgetl.errors import UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.reports import pages
 from edgetl.training import features, prepare
+from edgetl.training.arrays import Labels
 from edgetl.training.checking import duplicates
 from edgetl.training.exploring import first as firsts
 from edgetl.training.exploring import (
@@ -26,9 +27,9 @@ from edgetl.training.exploring import (
 from edgetl.training.exploring.found import Exploration, Group, Picture, labels_csv
 from edgetl.training.exploring.guiding import Guide
 from edgetl.training.features import FeatureTable
-from edgetl.training.logistic import Labels, threads_for
 from edgetl.training.photo import Photo
 from edgetl.training.prepare import Prepared
+from edgetl.training.threads import threads_for
 from edgetl.wording import counted
 
 DEFAULT_BACKBONE = "efficientnet_lite0"

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.exploring.grouping import k_means
-from edgetl.training.logistic import Doubles, Floats, Labels, threads_for
+from edgetl.training.threads import threads_for
 
 MOST = 200
 _LEARNT_ON = 5_000

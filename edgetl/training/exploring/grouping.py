@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from edgetl import extras
 from edgetl.errors import UsageError
 from edgetl.progress import Progress
-from edgetl.training.logistic import Doubles, Floats, Labels, threads_for
+from edgetl.training.arrays import Doubles, Floats, Labels
+from edgetl.training.threads import threads_for
 
 MOST = 60
 """Groups that may be asked for, and that a page can show."""

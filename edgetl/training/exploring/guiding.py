@@ -13,11 +13,11 @@ from edgetl.errors import RunError, UsageError
 from edgetl.progress import SILENT, Progress
 from edgetl.runtime.classifier import load
 from edgetl.training import features, prepare, starting
+from edgetl.training.arrays import Floats
 from edgetl.training.config import TrainConfig
 from edgetl.training.exploring import space
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats
+from edgetl.training.heads.head import Head
 from edgetl.training.photo import Photo
 from edgetl.training.prepare import BackboneChoice, Prepared
 from edgetl.training.run import DESCRIPTION, Run

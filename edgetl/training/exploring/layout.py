@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from edgetl import extras
-from edgetl.training.logistic import Floats, Labels, threads_for
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.threads import threads_for
 
 _ROOM = 2.2
 """Cells for each picture: the empty ones show which pictures lie together."""

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl.training.arrays import Doubles, Floats
 from edgetl.training.checking import robust
-from edgetl.training.logistic import Doubles, Floats, threads_for
+from edgetl.training.threads import threads_for
 
 _NEAREST = 5
 _COMPARED = 20_000

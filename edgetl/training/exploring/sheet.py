@@ -12,9 +12,9 @@ from edgetl.contract import Contract
 from edgetl.errors import ImageError
 from edgetl.reports.mosaic import SIDE, Mosaic
 from edgetl.runtime.engines import available_cores
+from edgetl.training.arrays import Floats
 from edgetl.training.exploring import layout
 from edgetl.training.exploring.found import Exploration
-from edgetl.training.logistic import Floats
 
 MOST = 300
 """Of some 3 kB each: the page stays below 1.5 MB."""

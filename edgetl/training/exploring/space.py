@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from edgetl.training.arrays import Floats, Rows
 from edgetl.training.features import FeatureTable
-from edgetl.training.logistic import Basis, Floats, Rows
+from edgetl.training.heads.logistic import Basis
 
 COMPONENTS = 20
 """Of the features. With 50, the silhouette is lower and told the right number of clusters no better."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.exploring.grouping import Groups
-from edgetl.training.logistic import Floats, Labels
 
 _MOSTLY = 0.5
 """Share of a group's pictures that are unknown above which it is a new kind."""

@@ -1,1 +1,1 @@
-"""What the head is made of beside the solver: choosing on held-out photos, a hidden layer, several labels."""
+"""The head: the solver, choosing on held-out photos, a hidden layer, several labels, which layers it reads."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training import logistic
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
 from edgetl.training.heads import held_out as judging
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows, Solution, Targets
+from edgetl.training.heads import logistic
+from edgetl.training.heads.logistic import Basis, Solution, Targets
 from edgetl.training.scoring import calibration
 
 _SAMPLE = 10_000

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.scoring.folds import FOLDS, stratified
 
 _MANY, _FOLDS_OF_MANY = 1000, 3

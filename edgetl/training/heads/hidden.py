@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgetl.training.arrays import Doubles, Floats, Labels
 from edgetl.training.heads import held_out as judging
 from edgetl.training.heads.choosing import Choice
-from edgetl.training.logistic import Doubles, Floats, Labels, Targets, threads_for
+from edgetl.training.heads.logistic import Targets
 from edgetl.training.scoring import calibration
+from edgetl.training.threads import threads_for
 
 _BATCH = 128
 _MOST_EPOCHS = 100

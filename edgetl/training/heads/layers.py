@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from edgetl.errors import UsageError
+from edgetl.training.arrays import Labels
 from edgetl.training.dataset import Photo
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Solved
 from edgetl.training.heads import held_out as judging
-from edgetl.training.logistic import Labels
+from edgetl.training.heads.head import Solved
 from edgetl.training.prepare import Prepared
 
 NAMES = ("last", "blocks", "both")

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from edgetl.training.arrays import Floats, Labels, Rows
 from edgetl.training.heads import thresholds
 from edgetl.training.heads.choosing import Problem
 from edgetl.training.heads.held_out import sigmoid
-from edgetl.training.logistic import Basis, Floats, Labels, Rows
+from edgetl.training.heads.logistic import Basis
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,15 @@ import numpy as np
 
 from edgetl.errors import UsageError
 from edgetl.progress import Progress
-from edgetl.training import head as heads
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.checking import suspects
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head
+from edgetl.training.heads import head as heads
 from edgetl.training.heads import layers
+from edgetl.training.heads.head import Head
 from edgetl.training.heads.layers import Layers
-from edgetl.training.logistic import Floats, Labels
 from edgetl.training.prepare import Prepared
 
 

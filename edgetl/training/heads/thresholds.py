@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.training.logistic import Floats
+from edgetl.training.arrays import Floats
 
 _FEW = 10
 """Photos with a label under which its best threshold is mostly luck: such labels share one."""

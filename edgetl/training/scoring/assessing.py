@@ -9,10 +9,10 @@ from edgetl.errors import DatasetError, UsageError
 from edgetl.progress import Progress
 from edgetl.training import dataset as datasets
 from edgetl.training import features
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import Prepared
 from edgetl.training.scoring import cross_validation, folds, rejection, scores, unseen
 from edgetl.training.scoring.cross_validation import CrossValidated

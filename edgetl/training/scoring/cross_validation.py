@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgetl.manifest import Interval
-from edgetl.training import head as heads
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads import head as heads
 from edgetl.training.scoring import calibration, folds, metrics
 from edgetl.training.scoring.calibration import Errors, Floor
 
@@ -53,7 +53,7 @@ def cross_validate(
         hashes: SHA-256 of each photo; copies share a fold.
         names: of the classes.
         count: of folds, 2 or more.
-        class_weights: as :func:`edgetl.training.head.fit` takes them.
+        class_weights: as :func:`edgetl.training.heads.head.fit` takes them.
         seed: for the folds.
     """
     copies = np.unique(np.array(hashes), return_inverse=True)[1]

@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from edgetl.training.arrays import Floats
 from edgetl.training.dataset import Dataset
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats
+from edgetl.training.heads.head import Head
 from edgetl.training.scoring import calibration, curves, hardest, metrics, rejection
 from edgetl.training.scoring.calibration import Calibration
 from edgetl.training.scoring.cross_validation import CrossValidated

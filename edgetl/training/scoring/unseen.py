@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgetl.training import head as heads
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.scoring.rejection import Unknown
 
 FEWEST_CLASSES = 3

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.tuning import augment, mixing
 from edgetl.training.tuning.options import TuningOptions
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from edgetl import files
 from edgetl.progress import Progress
-from edgetl.training.head import softmax
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads.head import softmax
 from edgetl.training.scoring import rejection
 from edgetl.training.tuning import backend, loop, network, work
 from edgetl.training.tuning.batches import Batches, Table

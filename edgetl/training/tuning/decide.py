@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl import extras
-from edgetl.training.head import softmax
-from edgetl.training.logistic import Labels
+from edgetl.training.arrays import Labels
+from edgetl.training.heads.head import softmax
 
 _LEVEL = 0.05
 _RESAMPLES = 4000

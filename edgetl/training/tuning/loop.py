@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import ConversionError
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.heads.held_out import log_loss
-from edgetl.training.logistic import Floats, Labels
 from edgetl.training.scoring.calibration import temperature
 from edgetl.training.tuning import backend, precision, schedule
 from edgetl.training.tuning.batches import Batches

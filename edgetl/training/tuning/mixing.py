@@ -7,7 +7,7 @@ network made of them, since a feature map keeps the places of the picture.
 import numpy as np
 from numpy.random import Generator
 
-from edgetl.training.logistic import Floats
+from edgetl.training.arrays import Floats
 
 
 def mixup(rows: Floats, targets: Floats, alpha: float, random: Generator) -> tuple[Floats, Floats]:

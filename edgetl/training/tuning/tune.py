@@ -11,13 +11,13 @@ import numpy as np
 from edgetl import extras, isolated
 from edgetl.errors import MissingPackageError
 from edgetl.progress import Progress
-from edgetl.training import head as heads
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.distilling.school import Lesson, School
 from edgetl.training.distilling.teach import Taught
 from edgetl.training.features import FeatureTable
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.prepare import Prepared, has_gpu
 from edgetl.training.tuning import tables, work
 from edgetl.training.tuning.options import TuningOptions

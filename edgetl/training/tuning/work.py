@@ -17,7 +17,7 @@ from typing import Any
 
 from edgetl import cache, extras
 from edgetl.errors import UsageError
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.tuning.decide import Decision
 from edgetl.training.tuning.options import TuningOptions
 

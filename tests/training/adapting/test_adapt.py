@@ -13,14 +13,14 @@ import pytest
 from edgetl import cache
 from edgetl.progress import SILENT, Progress
 from edgetl.training import dataset, features, prepare
-from edgetl.training import head as heads
 from edgetl.training.adapting import adapt, batchnorm
 from edgetl.training.adapting.target import Target
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.features import views
 from edgetl.training.features.shards import Writer
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import head as heads
 from edgetl.training.prepare import Prepared
 
 WIDTH = 16

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.covariance import oas
 
 from edgetl.training.adapting import aligning
-from edgetl.training.logistic import Floats
+from edgetl.training.arrays import Floats
 
 
 def drawn(count: int, width: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Floats:

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetl.training import head as heads
 from edgetl.training.adapting import selftraining
-from edgetl.training.head import Head
-from edgetl.training.logistic import Doubles, Floats, Labels
+from edgetl.training.arrays import Doubles, Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 
 
 def test_of_each_class_the_same_share_is_believed() -> None:

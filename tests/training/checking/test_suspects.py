@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgetl.progress import SILENT
-from edgetl.training import dataset, features, head, prepare
+from edgetl.training import dataset, features, prepare
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.checking import left_out, suspects
+from edgetl.training.heads import head
 from edgetl.training.heads.solving import rows_of
-from edgetl.training.logistic import Floats, Labels
 
 
 def clouds(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.choosing import scores
-from edgetl.training.logistic import Floats, Labels
 
 EVERY = {
     "held out": lambda features, labels: -scores.held_out(features, labels).log_loss,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from edgetl.training import head as heads
 from edgetl.training import prepare
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.distilling.school import School
 from edgetl.training.distilling.teachers import Teacher
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import head as heads
 from edgetl.training.weights import WeightsSource
 
 CHOICE = prepare.BackboneChoice("alexnet", 224, 1.0, WeightsSource("file", None, "nowhere", None, None))

@@ -4,13 +4,13 @@ import functools
 
 import numpy as np
 
-from edgetl.training import head as heads
 from edgetl.training import prepare
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.distilling.school import School
 from edgetl.training.distilling.student import Judged, Student
 from edgetl.training.distilling.teachers import Teacher
-from edgetl.training.head import Head
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.head import Head
 from edgetl.training.weights import WeightsSource
 
 CHOICE = prepare.BackboneChoice("alexnet", 224, 1.0, WeightsSource("file", None, "nowhere", None, None))

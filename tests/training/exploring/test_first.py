@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edgetl.errors import UsageError
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.exploring import first, neighbours
-from edgetl.training.logistic import Floats, Labels
 
 
 def clouds() -> tuple[Floats, Labels]:

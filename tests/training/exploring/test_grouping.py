@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from edgetl.errors import UsageError
 from edgetl.progress import SILENT
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.exploring import grouping
-from edgetl.training.logistic import Floats, Labels
 
 
 def clouds(counts: tuple[int, ...], spread: float = 0.3, seed: int = 0) -> tuple[Floats, Labels]:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from edgetl.training import head as heads
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads import head as heads
 from edgetl.training.heads import hidden
 from edgetl.training.heads.held_out import log_loss
-from edgetl.training.logistic import Floats, Labels, Targets
+from edgetl.training.heads.logistic import Targets
 
 
 def rings(count: int, *, seed: int = 0) -> tuple[Floats, Labels]:

@@ -11,12 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
-from edgetl.training import head
 from edgetl.training.dataset import Photo
 from edgetl.training.features import FeatureTable
 from edgetl.training.features.shards import Writer
-from edgetl.training.head import Solved
-from edgetl.training.heads import layers
+from edgetl.training.heads import head, layers
+from edgetl.training.heads.head import Solved
 from edgetl.training.prepare import Prepared
 
 COUNT = 300

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from edgetl.training import head
-from edgetl.training.heads import held_out, several, thresholds
-from edgetl.training.logistic import Floats, Labels
+from edgetl.training.arrays import Floats, Labels
+from edgetl.training.heads import head, held_out, several, thresholds
 
 TABLES = hnp.arrays(np.bool_, st.tuples(st.integers(20, 60), st.integers(1, 4)))
 

@@ -11,9 +11,9 @@ import support
 import edgetl
 from edgetl.errors import DatasetError, UsageError
 from edgetl.progress import Progress
-from edgetl.training import head as heads
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.heads import head as heads
 from edgetl.training.run import Run
 from edgetl.training.scoring import assessing
 

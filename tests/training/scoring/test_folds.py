@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
-from edgetl.training import head as heads
+from edgetl.training.heads import head as heads
 from edgetl.training.scoring import folds
 from edgetl.training.scoring.cross_validation import cross_validate
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgetl.progress import SILENT, Progress
-from edgetl.training.head import softmax
+from edgetl.training.heads.head import softmax
 from edgetl.training.tuning import child, loop, network, precision, work
 from edgetl.training.tuning.options import TuningOptions
 from edgetl.training.tuning.work import Outcome, Targets, Task

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetl.training import logistic
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
+from edgetl.training.heads import logistic
 from edgetl.training.heads.held_out import softmax
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows, Targets
+from edgetl.training.heads.logistic import Basis, Targets
 
 seeds = st.integers(0, 999)
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import UsageError
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
 from edgetl.training.heads.choosing import Problem
 from edgetl.training.heads.held_out import softmax
 from edgetl.training.heads.hidden import better
-from edgetl.training.logistic import Basis, Doubles, Floats, Labels, Rows
+from edgetl.training.heads.logistic import Basis
 from edgetl.training.scoring import rejection
 
 __all__ = ["STRENGTHS", "Head", "check", "fit", "softmax"]

@@ -10,63 +10,20 @@ nothing where photos outnumber features by far, and needs no second copy of them
 they may lie on the disk.
 """
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgetl import extras
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from edgetl.training.arrays import Doubles, Floats, Labels, Rows
+from edgetl.training.threads import threads_for
 
 _FEW = 5000
 """Photos up to which a second table of features, 60 MB of 3,000 each, pays: it solves four times as fast."""
-BLOCK = 4096
-"""Rows that are worked on at a time: what the scores of a block take stays in the processor's cache."""
 _NULL = 1e-7
 """Directions with less than this share of the largest variance carry no information in float32."""
 _MOST_STEPS = 300
-_LARGE = 50_000_000
-"""Multiply-accumulates of one step from which several threads pay."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Features that are read a block at a time, again for each step of the solver."""
-
-    shape: tuple[int, int]
-    """Photos and features."""
-    read: Callable[[], Iterator[Floats]]
-    """Blocks of float32 (some, features), each time in the same order."""
-
-    @classmethod
-    def of(cls, features: "Floats | Rows") -> "Rows":
-        """Blocks of an array, float32 (n, features), without a copy; what is in blocks stays as it is."""
-        if isinstance(features, Rows):
-            return features
-        count, width = features.shape
-        array = features
-
-        def read() -> Iterator[Floats]:
-            for start in range(0, count, BLOCK):
-                yield array[start : start + BLOCK]
-
-        return cls((count, width), read)
-
-    def take(self, chosen: NDArray[np.bool_] | None = None) -> Floats:
-        """The rows of a mask (n,), or all, as one array."""
-        parts, first = [], 0
-        for block in self.read():
-            parts.append(block if chosen is None else block[chosen[first : first + len(block)]])
-            first += len(block)
-        return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -246,24 +203,6 @@ class Targets:
         logits -= wanted
         logits *= weights[:, None].astype(np.float32)
         return loss, logits
-
-
-def threads_for(work: int) -> AbstractContextManager[Any]:
-    """Let numpy use as many threads as products of so many multiply-accumulates are worth.
-
-    numpy and scipy each bring an OpenBLAS, and the threads of the one spin while the other works: on two
-    cores a step on 1,968 x 1,280 features took five times as long. Large products are worth it.
-    """
-    manager: AbstractContextManager[Any] = _pools("scipy.linalg" in sys.modules).limit(
-        limits=1 if work < _LARGE else None
-    )
-    return manager
-
-
-@cache
-def _pools(_scipy_is_loaded: bool) -> Any:
-    """The thread pools of numpy and, once it is loaded, scipy: to look for them takes 8 ms."""
-    return extras.load("threadpoolctl", extra="train", purpose="training").ThreadpoolController()
 
 
 def solve(

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from edgetl.errors import UsageError
-from edgetl.training import head as heads
-from edgetl.training import logistic
-from edgetl.training.heads import choosing
-from edgetl.training.logistic import Basis, Rows, Targets
+from edgetl.training.arrays import Floats, Labels, Rows
+from edgetl.training.heads import choosing, logistic
+from edgetl.training.heads import head as heads
+from edgetl.training.heads.logistic import Basis, Targets
 
 
 def blobs(
     count: int, width: int, classes: int, *, seed: int = 0, spread: float = 2.0
-) -> tuple[logistic.Floats, logistic.Labels]:
+) -> tuple[Floats, Labels]:
     """Correlated features around one centre a class, of very unequal variance, as networks give them."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % classes
