@@ -145,7 +145,11 @@ def retrained(
     """The better of an int8 that is over the limit and of one that was trained."""
     tried = [untrained]
     for rung in _trained(format_, shop, base, formats):
-        made = shop.make(format_, rung.precision, rung.base, rung.recipe, rung.words)
+        try:
+            made = shop.make(format_, rung.precision, rung.base, rung.recipe, rung.words)
+        except ConversionError as error:
+            shop.progress.note(f"{untrained.variant.name}: what was trained cannot be converted ({error})")
+            continue
         assert isinstance(made, Attempt)  # only rungs that must be fast are not
         if rung.simulated is not None:
             shop.progress.note(f"{made.variant.name}: {_likeness(made.outputs, rung.simulated)}")

@@ -247,9 +247,11 @@ def move(source: Path, target: Path) -> None:
 def remove_stale(path: Path) -> None:
     """Clear away what a killed process left beside ``path`` while it was writing it."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}{_TEMPORARY}*"):
-        owner = leftover.name.rpartition("-")[2].partition(".")[0]
+        # What follows the number may hold a hyphen: it is the end of the name that is written.
+        left = leftover.name.removeprefix(f".{path.name}{_TEMPORARY}")
+        owner = left.removeprefix(_ASIDE).partition(".")[0]
         if owner.isdigit() and not _is_running(int(owner)):
-            if f"{_TEMPORARY}{_ASIDE}" in leftover.name and not path.exists():
+            if left.startswith(_ASIDE) and not path.exists():
                 leftover.rename(path)  # killed between the two renames of _swap_in
             elif leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)

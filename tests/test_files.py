@@ -235,6 +235,17 @@ def test_what_a_killed_writer_left_goes_with_the_next_write(tmp_path: Path) -> N
     assert names(tmp_path) == ["first", "note.txt"]
 
 
+def test_the_number_of_a_writer_is_not_looked_for_in_the_end_of_a_name(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (tmp_path / f".model-v1.2-rc.tmp-{ended.pid}.2-rc").mkdir()
+    living = tmp_path / f".cells.2024-{ended.pid}.tmp-{os.getppid()}.2024-{ended.pid}"
+    living.mkdir()
+    files.remove_stale(tmp_path / "model-v1.2-rc")
+    files.remove_stale(tmp_path / f"cells.2024-{ended.pid}")
+    assert names(tmp_path) == [living.name]
+
+
 def test_what_a_living_writer_is_writing_stays(tmp_path: Path) -> None:
     theirs = tmp_path / f".first.tmp-{os.getppid()}"
     theirs.mkdir()

@@ -1,5 +1,6 @@
 """``--quantize-aware``, from the side that asks: photos are laid out, a child process trains."""
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from edgetl.converters.formats import AUTO, FORMATS
 from edgetl.converters.jobs import Job
 from edgetl.converters.request import Recipe
 from edgetl.converters.subject import Subject
-from edgetl.errors import RunError, UsageError
+from edgetl.errors import ConversionError, RunError, UsageError
 from edgetl.reports.units import format_share
 from edgetl.training.dataset import Photo
 
@@ -96,6 +97,7 @@ def fit(shop: "Workshop", bases: Sequence["Base"]) -> Fitted | None:
     starts = tuple(Start(_without_training(shop, base), base.folder) for base in bases)
     digest = work.identity(
         OPTIONS,
+        "tensorflow",  # whichever one a user trains under: what is simulated is a TFLite file
         photos=decoded.fingerprint,
         starts=[hashlib.sha256(start.int8.read_bytes()).hexdigest() for start in starts],
     )
@@ -113,10 +115,15 @@ def fit(shop: "Workshop", bases: Sequence["Base"]) -> Fitted | None:
         out=room,
         options=OPTIONS,
     )
-    with work.alone(folder):
-        outcome: Outcome = isolated.call(
-            "edgetl.converters.aware.training:train", task, doing="training int8", progress=shop.progress
-        )
+    with work.alone(folder, "wait for that export"):
+        try:
+            outcome: Outcome = isolated.call(
+                "edgetl.converters.aware.training:train", task, doing="training int8", progress=shop.progress
+            )
+        except ConversionError:
+            with contextlib.suppress(OSError):  # checkpoints of a training that was begun stay
+                folder.rmdir()
+            raise
     shutil.rmtree(folder, ignore_errors=True)
     before, after = outcome.before, outcome.after
     said = (

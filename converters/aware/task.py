@@ -15,6 +15,8 @@ OPTIONS = TuningOptions(
     peak_rate=1e-4,
     bottom_share=1.0,
     weight_decay=0.0,
+    # What is taught is what the float model says of the photo as it is.
+    augment="none",
     label_smoothing=0.0,
     patience=3,
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from edgetl.progress import Progress
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
 from edgetl.runtime.quiet import native_output_hidden
-from edgetl.training import backbones, weights
+from edgetl.training import backbones, sealed, weights
 from edgetl.training.arrays import Floats
 from edgetl.training.weights import WeightsSource
 
@@ -23,7 +23,7 @@ ENGINES = ("openvino", "onnxruntime", "keras")
 """What may extract features, fastest on a CPU first; ``keras`` is for machines with a GPU."""
 
 DESCRIPTION = "backbone.json"
-_LAYOUT = 3
+_LAYOUT = 4
 """Raise it when the same backbone would give other features: old cache entries are then left alone."""
 _COPIES = 4
 """Of the weights that lie in the cache while a backbone is built: for Keras, for the engine, on the way from
@@ -175,7 +175,9 @@ def choose_engine(wanted: str = "auto") -> str:
 
 
 def has_gpu() -> bool:
-    """Whether the NVIDIA driver shows a GPU here; asked of the kernel, since asking Keras takes seconds."""
+    """Whether a GPU is here that Keras can use; asked of the system, since asking Keras takes seconds."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and extras.version("tensorflow") is None:
+        return False  # tensorflow-cpu, whatever the driver shows
     return any(Path("/proc/driver/nvidia/gpus").glob("*"))
 
 
@@ -211,11 +213,7 @@ def prepare(
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     place = cache.folder() / "backbones" / f"{choice.name}-{digest[:16]}"
     prepared = Prepared(choice, place, engine)
-    standing = place.is_dir()
-    if standing and not _is_whole(place):
-        progress.warn(f"the cached {choice.name} was damaged and is built anew")
-        standing = False
-    if not standing:
+    if not sealed.is_whole(place / DESCRIPTION, f"the cached {choice.name}", progress):
         if choice.weights.path is not None:
             # A full disk, met half-way by an engine written in C++, is an error without a name.
             room = _COPIES * choice.weights.path.stat().st_size
@@ -233,32 +231,11 @@ def prepare(
                 doing=f"building {choice.name}",
                 environment=_backend(engine),
             )
-            files.write_json(
-                folder / DESCRIPTION,
-                {
-                    **identity,
-                    "source": asdict(choice.weights)["source"],
-                    "features": widths,
-                    "files": _hashes(folder, sorted(path for path in folder.rglob("*") if path.is_file())),
-                },
-            )
+            sealed.seal_file(folder / classifier_name(classes))
+            source = asdict(choice.weights)["source"]
+            sealed.seal(folder / DESCRIPTION, **identity, source=source, features=widths)
     build_classifier(prepared, classes, 0, progress, parts)
     return prepared
-
-
-def _hashes(folder: Path, paths: Iterable[Path]) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths
-    }
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether a backbone's files are those that were built: 30 MB are read, which takes 30 ms."""
-    try:
-        expected = json.loads((folder / DESCRIPTION).read_text("utf-8"))["files"]
-        return bool(_hashes(folder, [folder / name for name in expected]) == expected)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def build_classifier(
@@ -266,7 +243,7 @@ def build_classifier(
 ) -> Path:
     """The file of :meth:`Prepared.classifier`, built (in a process of its own) where it is not there yet."""
     place = prepared.classifier(classes, hidden, parts)
-    if not place.is_file():
+    if not sealed.is_whole_file(place, f"the cached classifier of {classes} classes", progress):
         with progress.step(f"build a classifier of {classes} classes"):
             isolated.call(
                 "edgetl.training.build:build_classifier",
@@ -278,6 +255,7 @@ def build_classifier(
                 doing="building the classifier",
                 environment=_backend(prepared.engine),
             )
+            sealed.seal_file(place)
     return place
 
 

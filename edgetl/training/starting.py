@@ -14,11 +14,15 @@ import numpy as np
 
 from edgetl import cache, extras, files
 from edgetl.errors import RunError, UsageError
+from edgetl.progress import Progress
 from edgetl.training.config import TrainConfig
+from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.hashing import hash_file
 from edgetl.training.heads import head
 from edgetl.training.prepare import BackboneChoice
-from edgetl.training.run import Run
+from edgetl.training.run import SPLITS, Run
 from edgetl.training.weights import WeightsSource
+from edgetl.wording import counted
 
 _WEIGHTS = "model.weights.h5"
 _LARGEST = 2_000_000_000
@@ -37,6 +41,53 @@ class Start:
         """The options with the run's backbone, size and width in place of the defaults."""
         choice = self.choice
         return replace(wanted, backbone=choice.name, size=choice.size, width=choice.width, crop=choice.crop)
+
+    def advise(self, photos: Dataset, wanted: TrainConfig, progress: Progress) -> bool:
+        """Say what the run has learned of these photos.
+
+        Returns:
+            Whether no head of folds can rate this training: the backbone would know its photos, or such a
+            head would be another one than the head that is kept.
+
+        Raises:
+            UsageError: a fine-tuning would be judged by photos that the backbone has learned.
+        """
+        others = [photo for photo in photos.photos if photo.split != "train"]
+        seen = self._knows(others, head=bool(wanted.keep_head))
+        known = self._knows(photos.split("train"), head=False)
+        if seen:
+            progress.warn(
+                f"{self.run.path} has learned {counted(seen, 'photo')} of val and test, so they score too "
+                f"well: give the splits of that run ({self.run.path / SPLITS}), or leave --from out"
+            )
+        if known and not (photos.split("val") and photos.split("test")):
+            if wanted.fine_tune != "off":
+                raise UsageError(
+                    f"{self.run.path} was fine-tuned on {counted(known, 'photo')} of train, by which this "
+                    "fine-tuning would be judged: give the photos a val split beside test, or leave --from "
+                    "or --fine-tune out"
+                )
+            if not wanted.keep_head:
+                progress.warn(
+                    f"{self.run.path} was fine-tuned on {counted(known, 'photo')} of train, by which "
+                    "temperature and reject threshold are chosen, so the scores will be surer than they "
+                    "should be: give the photos a val split beside test"
+                )
+        alone = bool(known or seen or wanted.keep_head)
+        if alone and wanted.folds not in ("auto", "none"):
+            progress.warn(
+                "no cross-validation: its heads would be rated by photos that the backbone has learned, or "
+                "in place of the head that is kept"
+            )
+        return alone
+
+    def _knows(self, photos: Sequence[Photo], *, head: bool) -> int:
+        """How many of these photos the backbone has learned, which it has where it was fine-tuned, or the
+        head has."""
+        if not head and not self.run.description.get("fine_tuning", {}).get("adopted"):
+            return 0
+        learned = {photo.sha256 for photo in self.run.dataset.split("train")}
+        return sum(photo.sha256 in learned for photo in photos)
 
     def head(self, labels: Sequence[str]) -> head.Head:
         """The run's head for these labels: of its classes, the ones that are asked for.
@@ -103,6 +154,11 @@ def start_of(wanted: TrainConfig) -> Start | None:
         raise UsageError(
             f"{place} answers several questions, and --keep-head keeps a head of one: leave --keep-head out"
         )
+    if wanted.keep_head and run.description["head"].get("hidden"):
+        raise UsageError(
+            f"the head of {place} has a hidden layer, and --keep-head keeps a linear one: leave --keep-head "
+            "out"
+        )
     told = run.description["backbone"]
     defaults = TrainConfig(data="")
     if wanted.weights is not None:
@@ -121,7 +177,7 @@ def start_of(wanted: TrainConfig) -> Start | None:
     content = _weights(run)
     digest = hashlib.sha256(content).hexdigest()
     kept = cache.folder() / "runs" / f"{digest[:32]}.weights.h5"
-    if not kept.is_file():
+    if not kept.is_file() or hash_file(kept) != digest:
         kept.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(kept, content)
     before = run.description["weights"]

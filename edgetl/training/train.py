@@ -63,6 +63,8 @@ def train(
     """
     started = time.perf_counter()
     wanted = _resolve(data, config, options)
+    if resume and wanted.fine_tune == "off":
+        raise UsageError("--resume goes on with a fine-tuning: add --fine-tune last, or leave it out")
     place = Path(out)
     files.refuse_place(place, replace=force, marker=run.DESCRIPTION)
     wishes.check(wanted)
@@ -86,6 +88,9 @@ def train(
     if start is not None and wanted.keep_head:
         starting.check_labels(start.run, photos.labels)
     _advise(photos, progress)
+    if start is not None and start.advise(photos, wanted, progress):
+        # Heads of folds would be rated by photos that the backbone knows, or in place of the kept head.
+        wanted = replace(wanted, folds="none")
     strangers = assessing.strangers(wanted, photos, progress)
     if photos.tasks and choice is not None:
         layered = replace(wanted, layers="last" if wanted.layers == "auto" else wanted.layers)
@@ -197,6 +202,14 @@ def _resolve(data: str | Path | None, config: str | Path | None, options: Mappin
         raise UsageError("fine-tuning starts from a linear head: choose --hidden or --fine-tune, not both")
     if wanted.suspects not in ("keep", "downweight"):
         raise UsageError(f"suspects {wanted.suspects!r} is not offered: choose keep or downweight")
+    if wanted.fine_tune != "off" and wanted.suspects != "keep":
+        raise UsageError(
+            "fine-tuning learns from every photo alike: choose --suspects downweight or --fine-tune, not both"
+        )
+    if wanted.fine_tune != "off" and wanted.keep_head:
+        raise UsageError("--keep-head keeps a head and --fine-tune trains it on: choose one of them")
+    if wanted.seed < 0:
+        raise UsageError(f"seed {wanted.seed} is not offered: choose 0 or more")
     return wanted
 
 

@@ -27,10 +27,12 @@ def find(
     Raises:
         DatasetError: it is no folder, or has no pictures but those.
     """
-    # Of pictures with the same content the first path stands for all.
-    different = {
-        photo.sha256: photo for photo in reversed(datasets.unlabelled(folder, "unlabelled pictures"))
-    }
+    # Of pictures with the same content the first path stands for all, or the first with a label.
+    found = sorted(
+        datasets.unlabelled(folder, "unlabelled pictures"),
+        key=lambda photo: label_of(photo, folder, photos) is None,
+    )
+    different = {photo.sha256: photo for photo in reversed(found)}
     splits = {photo.sha256: photo.split for photo in photos.photos}
     odd = {photo.sha256 for photo in strangers}
     scored = sum(splits.get(sha256) in ("val", "test") for sha256 in different)
@@ -56,6 +58,12 @@ def find(
     if strange:
         progress.warn(f"left out {counted(strange, 'picture')} of {folder}, among the unknown ones too")
     return tuple(kept)
+
+
+def label_of(photo: Photo, folder: str | Path, photos: Dataset) -> int | None:
+    """The class of a picture below ``FOLDER/<class>/``, as a number; None of any other."""
+    parts = photo.path.relative_to(folder).parts
+    return photos.labels.index(parts[0]) if len(parts) > 1 and parts[0] in photos.labels else None
 
 
 def some(pictures: Sequence[Photo], progress: Progress) -> tuple[Photo, ...]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import zipfile
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 import edgetl
 from edgetl.errors import RunError, UsageError
-from edgetl.progress import SILENT
+from edgetl.progress import SILENT, Progress
 from edgetl.training import features, prepare, starting
 from edgetl.training.config import TrainConfig
 from edgetl.training.heads.solving import rows_of
@@ -95,6 +96,69 @@ def test_a_head_of_fewer_classes_keeps_their_answers(solar_run: Run) -> None:
     assert one.bias[0] == both.bias[1]
     turned = start.head(("functional", "defective"))
     assert np.array_equal(turned.kernel, both.kernel[:, ::-1])
+
+
+class Listener(Progress):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def tuned(run: Run) -> starting.Start:
+    """A start from the run as if its backbone had learned its train photos."""
+    start = starting.start_of(TrainConfig(data="", from_run=str(run.path)))
+    assert start is not None
+    return replace(start, run=replace(run, description={**run.description, "fine_tuning": {"adopted": True}}))
+
+
+def test_photos_that_the_backbone_has_learned_are_told_where_they_score(solar_run: Run) -> None:
+    known = [photo for photo in solar_run.dataset.photos if photo.split == "train"]
+    turned = replace(solar_run.dataset, photos=tuple(replace(photo, split="test") for photo in known[:7]))
+    listener, wanted = Listener(), TrainConfig(data="", folds="5")
+    assert tuned(solar_run).advise(turned, wanted, listener)
+    assert listener.warnings[0].startswith(
+        f"{solar_run.path} has learned 7 photos of val and test, so they score too well: give the splits of"
+    )
+    assert listener.warnings[1].startswith("no cross-validation: ")
+
+
+def test_photos_that_judge_a_fine_tuning_must_be_new_to_the_backbone(solar_run: Run) -> None:
+    photos, listener = solar_run.dataset, Listener()
+    with pytest.raises(UsageError, match="by which this fine-tuning would be judged: give the photos a val"):
+        tuned(solar_run).advise(photos, TrainConfig(data="", fine_tune="last"), listener)
+    assert tuned(solar_run).advise(photos, TrainConfig(data=""), listener)
+    assert "the scores will be surer than they should be" in listener.warnings[0]
+    val = tuple(
+        replace(photo, split="val") if place % 2 and photo.split == "test" else photo
+        for place, photo in enumerate(photos.photos)
+    )
+    listener = Listener()
+    assert tuned(solar_run).advise(
+        replace(photos, photos=val), TrainConfig(data="", fine_tune="last"), listener
+    )
+    assert not listener.warnings
+
+
+def test_a_backbone_that_was_not_fine_tuned_knows_no_photo(solar_run: Run) -> None:
+    start = starting.start_of(TrainConfig(data="", from_run=str(solar_run.path)))
+    assert start is not None
+    listener = Listener()
+    assert not start.advise(solar_run.dataset, TrainConfig(data=""), listener)
+    assert start.advise(solar_run.dataset, TrainConfig(data="", keep_head=True), listener)
+    assert not listener.warnings
+
+
+def test_a_head_with_a_hidden_layer_is_not_kept(solar_run: Run, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(solar_run.path, tmp_path / "run"))
+    told = json.loads((copy / "run.json").read_text())
+    told["head"]["hidden"] = 64
+    (copy / "run.json").write_text(json.dumps(told))
+    with pytest.raises(UsageError, match="has a hidden layer, and --keep-head keeps a linear one"):
+        starting.start_of(TrainConfig(data="", from_run=str(copy), keep_head=True))
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,18 @@ def test_refuses_when_too_few_photos_can_be_read(solar_run: Run, tmp_path: Path)
             "feature engine 'tensorrt' is not known: choose auto, openvino",
         ),
         ({"weights": "nowhere.h5"}, WeightsError, "nowhere.h5"),
+        ({"seed": -1}, UsageError, "seed -1 is not offered: choose 0 or more"),
+        ({"resume": True}, UsageError, "--resume goes on with a fine-tuning: add --fine-tune last"),
+        (
+            {"fine_tune": "last", "suspects": "downweight"},
+            UsageError,
+            "fine-tuning learns from every photo alike: choose --suspects downweight or --fine-tune",
+        ),
+        (
+            {"fine_tune": "last", "keep_head": True, "from_run": "runs/other"},
+            UsageError,
+            "--keep-head keeps a head and --fine-tune trains it on: choose one of them",
+        ),
         ({"suspects": "drop"}, UsageError, "suspects 'drop' is not offered: choose keep or downweight"),
         (
             {"hidden": 9999},

@@ -93,3 +93,11 @@ def test_refuses_a_folder_with_nothing_new(photos: Dataset, tmp_path: Path) -> N
         DatasetError, match=r"no pictures but those of the dataset and the unknown ones \(12 pictures\)"
     ):
         find(tmp_path / "photos", photos)
+
+
+def test_a_copy_in_the_folder_of_a_class_is_the_one_that_counts(photos: Dataset, others: Path) -> None:
+    (others / "a").mkdir()
+    shutil.copy(others / "camera 2" / "0.png", others / "a" / "z.png")
+    found, _ = find(others, photos)
+    labels = [unlabelled.label_of(photo, others, photos) for photo in found]
+    assert sorted(labels, key=str) == [0, None, None]

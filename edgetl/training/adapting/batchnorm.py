@@ -10,7 +10,8 @@ import numpy as np
 
 from edgetl import cache, files, isolated
 from edgetl.progress import Progress
-from edgetl.training import features, prepare
+from edgetl.training import features, prepare, sealed
+from edgetl.training.hashing import hash_file
 from edgetl.training.photo import Photo
 from edgetl.training.prepare import Prepared
 from edgetl.training.weights import WeightsSource
@@ -42,15 +43,17 @@ def adapted(
     told = " ".join([prepared.key, *(photo.sha256 for photo in chosen)])
     digest = hashlib.sha256(told.encode()).hexdigest()
     place = cache.folder() / "adapted" / f"{digest[:32]}.weights.h5"
-    if not place.is_file() and not _estimate(prepared, chosen, place, progress):
-        return None
+    if not sealed.is_whole_file(place, "the cached batch-norm statistics", progress):
+        if not _estimate(prepared, chosen, place, progress):
+            return None
+        sealed.seal_file(place)
     before = prepared.choice.weights
     source = WeightsSource(
         "run",
         place,
         f"{before.source}, with batch-norm statistics of {name}",
         before.licence,
-        hashlib.sha256(place.read_bytes()).hexdigest(),
+        hash_file(place),
     )
     choice = replace(prepared.choice, weights=source)
     backbone = prepare.prepare(choice, engine=prepared.engine, classes=classes, progress=progress)

@@ -33,7 +33,10 @@ class Target:
             labelled=tuple(photo for photo in self.labelled if photo.path not in unreadable),
         )
         if not kept.pictures:
-            raise DatasetError(f"none of the {len(self.pictures)} unlabelled pictures can be read")
+            raise DatasetError(
+                f"none of the {len(self.pictures)} unlabelled pictures can be read: give JPEG or PNG files "
+                "that open, or leave --unlabelled out"
+            )
         return kept
 
 
@@ -52,11 +55,9 @@ def read(folder: str | Path, photos: Dataset, strangers: Sequence[Photo], progre
         DatasetError: it is no folder, or has no unlabelled pictures but those of the dataset.
     """
     place = Path(folder)
-    numbers = {label: number for number, label in enumerate(photos.labels)}
     pictures, labelled = [], []
     for photo in unlabelled.find(place, photos, strangers, progress):
-        parts = photo.path.relative_to(place).parts
-        label = numbers.get(parts[0]) if len(parts) > 1 else None
+        label = unlabelled.label_of(photo, place, photos)
         if label is None:
             pictures.append(photo)
         else:

@@ -66,7 +66,7 @@ def train(task: Task, *, progress: Progress) -> Outcome:
                 heard=advance,
             )
 
-    with work.alone(task.folder):
+    with work.alone(task.folder / work.TRAIN):  # the parent holds the folder
         everything = np.arange(len(task.labels))
         if len(task.val):
             judges = HeldOut(scored[: len(task.val)], task.val)
@@ -79,26 +79,25 @@ def train(task: Task, *, progress: Progress) -> Outcome:
             """Train without the photos that judge, and what it then says of them."""
             begin(task.judged_kernel, task.judged_bias)
             trained = fit(learned, targets, judges, None, name)
-            _assign(upper.model, trained.weights)
-            return trained, loop.logits(upper.model, judges.rows)
+            return trained, loop.judged_by_others(trained.answers, judges.truth, task.options.seed)
 
-        found, answers = judged(labelled, chosen, "fine-tune")
-        honest = loop.honest_temperature(answers, judges.truth)
+        found, shown = judged(labelled, chosen, "fine-tune")
         final, learned, taught = labelled, everything, None
         if task.taught is not None:
             other, theirs = judged(
                 task.taught[0], np.concatenate([chosen, others]), "fine-tune with the teacher"
             )
-            warm = loop.honest_temperature(theirs, judges.truth)
             taught = decide(
-                *(answers / honest, theirs / warm, judges.truth),
+                *(shown, theirs, judges.truth),
                 seed=task.options.seed,
                 rival="fine-tuned without a teacher",
             )
             if taught.adopted:
-                found, answers, honest = other, theirs, warm
+                found, shown = other, theirs
                 final, learned = task.taught[1], np.concatenate([everything, others])
-        decision = decide(task.head_logits, answers / honest, judges.truth, seed=task.options.seed)
+        decision = decide(task.head_logits, shown, judges.truth, seed=task.options.seed)
+        answers = found.answers[found.best_epoch]
+        honest = loop.honest_temperature(answers, judges.truth)
         scores = softmax(answers / honest)
         threshold = rejection.keeping(scores.max(axis=1), scores.argmax(axis=1) == judges.truth)
         told: dict[str, Floats] = dict.fromkeys(

@@ -23,6 +23,7 @@ from edgetl.errors import UsageError
 from edgetl.progress import Progress
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
+from edgetl.training import sealed
 from edgetl.training.dataset import Photo
 from edgetl.training.prepare import Prepared
 from edgetl.training.tuning import augment
@@ -30,6 +31,7 @@ from edgetl.training.tuning.options import TuningOptions, views
 
 _MOST_BYTES = 8_000_000_000
 _AHEAD = 16
+_LOWER = "lower.json"
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -50,7 +52,7 @@ def lower(prepared: Prepared, classes: int, blocks: str, progress: Progress) -> 
     if blocks == "all":
         return Lower("pixels", prepared.choice.contract.shape, None)
     place = prepared.folder / f"lower-{blocks}-{prepared.layers}"
-    if not place.is_dir():
+    if not sealed.is_whole(place / _LOWER, f"the cached lower half of {prepared.choice.name}", progress):
         with progress.step("cut the backbone in two"), files.new_folder(place, replace=True) as folder:
             cut, shape = isolated.call(
                 "edgetl.training.tuning.cutting:write_lower",
@@ -60,23 +62,36 @@ def lower(prepared: Prepared, classes: int, blocks: str, progress: Progress) -> 
                 folder,
                 doing="cutting the backbone in two",
             )
-            files.write_json(folder / "lower.json", {"cut": cut, "shape": shape})
-    known = json.loads((place / "lower.json").read_text("utf-8"))
+            sealed.seal(folder / _LOWER, cut=cut, shape=shape)
+    known = json.loads((place / _LOWER).read_text("utf-8"))
     return Lower(known["cut"], tuple(known["shape"]), place)
 
 
-def affordable_views(photos: int, shape: Sequence[int], options: TuningOptions, place: Path) -> int:
-    """How many versions of each train photo there is room for: 8 GB, or half of what is free.
+def versions(path: Path, photos: int, others: int, half: Lower, options: TuningOptions) -> int:
+    """How many versions of each train photo the table has, or has room for in 8 GB or half of what is free.
+
+    Args:
+        path: of the table, which may be there.
+        photos: in it.
+        others: photos of a second table, of which the plain version is kept, in 32 bits.
+        half: the lower half of the backbone.
+        options: how versions are made.
 
     Raises:
-        UsageError: not even for one.
+        UsageError: there is no room even for one.
     """
-    room = min(_MOST_BYTES, shutil.disk_usage(place).free // 2)
-    each = photos * math.prod(shape) * 2
+    if half.folder is None:
+        return 1
+    files.remove_stale(path)
+    if path.is_file():
+        return int(np.load(path, mmap_mode="r").shape[1])
+    size = math.prod(half.shape)
+    room = min(_MOST_BYTES, shutil.disk_usage(path.parent).free // 2 - others * size * 4)
+    each = photos * size * 2
     if each > room:
         raise UsageError(
-            f"fine-tuning {photos} photos needs {each / 1e9:.1f} GB in the cache {place} and may take "
-            f"{room / 1e9:.1f}: choose --fine-tune all, a smaller --size, or another EDGETL_CACHE"
+            f"fine-tuning {photos} photos needs {each / 1e9:.1f} GB in the cache {path.parent} and may take "
+            f"{max(room, 0) / 1e9:.1f}: choose --fine-tune all, a smaller --size, or another EDGETL_CACHE"
         )
     return int(min(views(options.augment), room // each))
 

@@ -1,5 +1,6 @@
 """Fine-tuning, from the side that asks for it: what is needed is laid out, a child process trains."""
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -132,13 +133,16 @@ def tune(
     held = np.empty(0, np.int64) if val else _held_out([photo.sha256 for photo in train], labels, options)
     judges = len(val) or len(held)
     described: dict[str, Any] = {"options": asdict(options), "judged_on": "val" if val else "held-out train"}
+    others = (*val, *scored, *strangers)
     digest = work.identity(
         options,
+        work.backend(),
         photos=photos.fingerprint,
-        strangers=sorted(photo.sha256 for photo in strangers),
+        # Tables hold the photos in this order, and labels are looked up by it.
+        order=[photo.sha256 for photo in (*learned, *others)],
         backbone=prepared.key,
         layers=prepared.layers,
-        strength=head.strength,
+        head=hashlib.sha256(head.kernel.tobytes() + head.bias.tobytes()).hexdigest(),
         class_weights=head.class_weights,
         **({} if school is None else {"teacher": school.identity}),
     )
@@ -146,50 +150,47 @@ def tune(
     if judges < _FEWEST_JUDGES:
         why = f"not tried: {judges} photos would judge it, and with fewer than {_FEWEST_JUDGES} no gain shows"
         return Tuned({**described, "adopted": False, "why": why}, None, None, folder)
-    if not resume and folder.exists():
-        progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")
-        with work.alone(folder):
-            shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
-    versions = (
-        1 if half.folder is None else tables.affordable_views(len(learned), half.shape, options, folder)
-    )
-    shared: dict[str, Any] = {"prepared": prepared, "half": half, "options": options, "progress": progress}
-    tables.write(folder / work.TRAIN, learned, versions=versions, name="train photos, once", **shared)
-    tables.write(
-        folder / work.SCORED, (*val, *scored, *strangers), versions=None, name="other photos, once", **shared
-    )
-    if val:
-        # Solved on train, its strength chosen on val: that favours the head a little, not the tuned model.
-        rival, shown = head, features.rows([photo.sha256 for photo in val])
-    else:
-        rival = _without(held, rows, labels, head, taught, options)
-        shown = rows[held]
-    task = Task(
-        classifier=prepared.classifier(len(photos.labels)),
-        folder=folder,
-        identity=digest,
-        cut=half.cut,
-        labels=labels,
-        held=held,
-        val=np.array([photo.label for photo in val], np.int64),
-        balanced=head.class_weights == "balanced",
-        judged_kernel=rival.unscaled.kernel * rival.temperature,
-        judged_bias=rival.bias * rival.temperature,
-        head_logits=shown @ rival.kernel + rival.bias,
-        kernel=head.unscaled.kernel * head.temperature,
-        bias=head.bias * head.temperature,
-        options=options,
-        taught=None if school is None else _targets(school, held),
-    )
-    outcome: Outcome = isolated.call(
-        "edgetl.training.tuning.child:train",
-        task,
-        doing="fine-tuning",
-        environment={"KERAS_BACKEND": work.backend()},
-        progress=progress,
-    )
+    with work.alone(folder):
+        if not resume and any(folder.iterdir()):
+            progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")
+            work.clear(folder)
+        half = tables.lower(prepared, len(photos.labels), options.blocks, progress)
+        versions = tables.versions(folder / work.TRAIN, len(learned), len(others), half, options)
+        shared: dict[str, Any] = {"prepared": prepared, "half": half, "options": options}
+        shared["progress"] = progress
+        tables.write(folder / work.TRAIN, learned, versions=versions, name="train photos, once", **shared)
+        tables.write(folder / work.SCORED, others, versions=None, name="other photos, once", **shared)
+        if val:
+            # Solved on train, its strength chosen on val: that favours the head a little, not its rival.
+            rival, shown = head, features.rows([photo.sha256 for photo in val])
+        else:
+            rival = _without(held, rows, labels, head, taught, options)
+            shown = rows[held]
+        task = Task(
+            classifier=prepared.classifier(len(photos.labels)),
+            folder=folder,
+            identity=digest,
+            cut=half.cut,
+            labels=labels,
+            held=held,
+            val=np.array([photo.label for photo in val], np.int64),
+            balanced=head.class_weights == "balanced",
+            judged_kernel=rival.unscaled.kernel * rival.temperature,
+            judged_bias=rival.bias * rival.temperature,
+            head_logits=shown @ rival.kernel + rival.bias,
+            kernel=head.unscaled.kernel * head.temperature,
+            bias=head.bias * head.temperature,
+            options=options,
+            taught=None if school is None else _targets(school, held),
+        )
+        outcome: Outcome = isolated.call(
+            "edgetl.training.tuning.child:train",
+            task,
+            doing="fine-tuning",
+            environment={"KERAS_BACKEND": work.backend()},
+            progress=progress,
+        )
     described |= {
         "cut": half.cut,
         "versions": versions,
@@ -215,7 +216,12 @@ def _without(
     if taught is not None and taught.solve is not None:
         return replace(taught.solve(known), scales=head.scales)
     without = heads.fit(
-        rows[known], labels[known], held_out=None, class_weights=head.class_weights, seed=options.seed
+        rows[known],
+        labels[known],
+        held_out=None,
+        class_weights=head.class_weights,
+        label_smoothing=head.label_smoothing,
+        seed=options.seed,
     )
     return replace(without, scales=head.scales)
 

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from edgetl.training.arrays import Floats, Labels
 from edgetl.training.tuning.decide import Decision
 from edgetl.training.tuning.options import TuningOptions
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Raise it when the same options would give other weights: what was begun before is then left alone."""
 _LIBRARIES = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",), "jax": ("jax", "jaxlib")}
 """Keras' back ends that train, and the packages whose versions decide the bits."""
@@ -106,9 +107,15 @@ class Outcome:
     """Keras' back end, its version and the device."""
 
 
-def identity(options: TuningOptions, **others: Any) -> str:
-    """A digest of whatever decides the result: options, photos, backbone, head, back end and libraries."""
-    libraries = {name: extras.version(name) for name in ("keras", "numpy", *_LIBRARIES[backend()])}
+def identity(options: TuningOptions, under: str, **others: Any) -> str:
+    """A digest of whatever decides the result: options, photos, backbone, head, back end and libraries.
+
+    Args:
+        options: of the training.
+        under: Keras' back end, as :func:`backend` names it.
+        others: plain values and whatever else JSON can tell.
+    """
+    libraries = {name: extras.version(name) for name in ("keras", "numpy", *_LIBRARIES[under])}
     known = {"layout": _LAYOUT, "options": asdict(options), "libraries": libraries, **others}
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
@@ -133,24 +140,34 @@ def folder(digest: str) -> Path:
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Hold the folder for this process; the system lets go of it when the process ends, however it ends.
+def alone(place: Path, way_out: str = "wait for it, or change --seed") -> Iterator[None]:
+    """Hold a file or folder for this process; the system lets go of it when that ends, however it ends.
 
     Raises:
-        UsageError: another process works there.
+        UsageError: another process holds it; the message ends with ``way_out``.
     """
     descriptor = os.open(place, os.O_RDONLY)
     try:
         until = time.monotonic() + _PATIENCE_S
         while not _locked(descriptor):
             if time.monotonic() > until:
-                raise UsageError(
-                    "the same fine-tuning is under way in another process: wait for it, or change --seed"
-                )
+                raise UsageError(f"the same fine-tuning is under way in another process: {way_out}")
             time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)
+
+
+def clear(place: Path) -> None:
+    """Empty a folder that this process holds, once a child whose parent was killed has let go of it."""
+    if (table := place / TRAIN).is_file():
+        with alone(table):
+            pass
+    for path in place.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _locked(descriptor: int) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from edgetl.errors import ConversionError
+from edgetl.training.heads.held_out import log_loss
 from edgetl.training.tuning import loop, network
 from edgetl.training.tuning.batches import Batches, Table
 from edgetl.training.tuning.checkpoint import Checkpoints
@@ -36,6 +37,7 @@ def built() -> network.Upper:
     x = keras.layers.Conv2D(8, 3, name="low")(source)
     x = keras.layers.BatchNormalization(name="statistics")(x)
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))
+    x = keras.layers.Dropout(0.2)(x)  # as the stochastic depth of EfficientNet-B0 is
     answers = keras.layers.Dense(2, name=network.HEAD)(x)
     return network.upper(keras.Model(source, keras.layers.Softmax()(answers)), "pixels")
 
@@ -63,7 +65,8 @@ def fit(
 
 
 def same(one: Trained, other: Trained) -> bool:
-    equal = all(np.array_equal(a, b) for a, b in zip(one.weights, other.weights, strict=True))
+    pairs = [*zip(one.weights, other.weights, strict=True), *zip(one.answers, other.answers, strict=True)]
+    equal = all(np.array_equal(a, b) for a, b in pairs)
     return equal and one.history == other.history and one.best_epoch == other.best_epoch
 
 
@@ -107,3 +110,28 @@ def test_a_loss_that_is_no_number_is_an_error(tmp_path: Path) -> None:
     kernel.assign(np.full(kernel.shape, np.nan, np.float32))
     with pytest.raises(ConversionError, match="fine-tuning blew up in epoch 1"):
         fit(tmp_path, held_out=False, upper=upper)
+
+
+def test_the_best_of_many_epochs_of_noise_is_not_better_by_more_than_noise() -> None:
+    random = np.random.default_rng(1)
+    truth = random.integers(2, size=200)
+    signal = np.eye(2)[truth] * 1.5
+    flattered, honest = [], []
+    for seed in range(40):
+        noise = random.normal(0, 0.7, (200, 2))
+        epochs = [(signal + noise + random.normal(0, 0.5, (200, 2))).astype(np.float32) for _ in range(12)]
+        alone = [log_loss(each / loop.honest_temperature(each, truth), truth) for each in epochs]
+        flattered.append(min(alone) - np.mean(alone))
+        honest.append(log_loss(loop.judged_by_others(epochs, truth, seed), truth) - np.mean(alone))
+    assert np.mean(flattered) < -0.01
+    assert np.mean(honest) > -0.3 * abs(np.mean(flattered))
+
+
+def test_one_epoch_is_judged_at_a_temperature_of_other_photos() -> None:
+    random = np.random.default_rng(0)
+    truth = random.integers(3, size=50)
+    answers = (np.eye(3)[truth] * 2 + random.normal(0, 1, (50, 3))).astype(np.float32)
+    judged = loop.judged_by_others([answers], truth, seed=0)
+    assert np.array_equal(judged.argmax(axis=1), answers.argmax(axis=1))
+    scales = np.unique((answers / judged).round(3))
+    assert 2 <= len(scales) <= 5

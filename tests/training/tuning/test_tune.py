@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from edgetl.training import features
 from edgetl.training.run import Run
 from edgetl.training.tuning import tables, tune, work
 from edgetl.training.tuning.options import TuningOptions
+from edgetl.training.tuning.tables import Lower
 
 # Cross-validation, more epochs and a choice of layers would show nothing more here.
 OPTIONS = ["--fine-tune", "last", "--epochs", "2", "--folds", "none", "--layers", "last"]
@@ -132,9 +135,27 @@ def test_refuses_options_before_the_slow_work(
 
 
 def test_a_training_that_does_not_fit_on_the_disk_is_refused(tmp_path: Path) -> None:
+    table, options = tmp_path / "train.npy", TuningOptions(augment="turns")
+    half = Lower("low", (14, 16, 224), tmp_path)
     with pytest.raises(UsageError, match=r"needs 100\.4 GB in the cache .* choose --fine-tune all"):
-        tables.affordable_views(1_000_000, (14, 16, 224), TuningOptions(), tmp_path)
-    assert tables.affordable_views(10, (7, 7, 192), TuningOptions(augment="turns"), tmp_path) == 8
+        tables.versions(table, 1_000_000, 0, half, options)
+    assert tables.versions(table, 10, 10, half, options) == 8
+    assert tables.versions(table, 10, 10, replace(half, folder=None), options) == 1
+
+
+def test_a_resumed_training_has_the_versions_it_began_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Lower("low", (14, 14, 200), tmp_path)
+    free = SimpleNamespace(free=20 * 14 * 14 * 200 * 2)
+    monkeypatch.setattr(tables.shutil, "disk_usage", lambda place: free)
+    assert tables.versions(tmp_path / "train.npy", 5, 0, half, TuningOptions(augment="turns")) == 2
+    # The other photos' table is counted before, and its own table no more once it is there.
+    with pytest.raises(UsageError, match="choose --fine-tune all"):
+        tables.versions(tmp_path / "train.npy", 5, 4, half, TuningOptions(augment="turns"))
+    np.save(tmp_path / "train.npy", np.zeros((5, 2, 14, 14, 200), np.float16))
+    free.free = 0
+    assert tables.versions(tmp_path / "train.npy", 5, 4, half, TuningOptions(augment="turns")) == 2
 
 
 def test_one_folder_has_one_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,5 +201,18 @@ def test_another_back_end_does_not_go_on_with_a_training(monkeypatch: pytest.Mon
     names = {}
     for name in ("tensorflow", "torch", "jax"):
         monkeypatch.setenv("KERAS_BACKEND", name)
-        names[name] = work.identity(TuningOptions(), photos="the same")
+        names[name] = work.identity(TuningOptions(), work.backend(), photos="the same")
     assert len(set(names.values())) == 3
+
+
+def test_a_folder_is_emptied_only_once_the_child_of_a_killed_parent_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_PATIENCE_S", 0.0)
+    (tmp_path / "fine-tune").mkdir()
+    (tmp_path / "fine-tune" / "even.checkpoint").write_bytes(b"state")
+    (tmp_path / work.TRAIN).write_bytes(b"rows")
+    with work.alone(tmp_path / work.TRAIN), pytest.raises(UsageError, match="under way in another process"):
+        work.clear(tmp_path)
+    work.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
