@@ -10,15 +10,15 @@ from edgetl.training.tuning.options import TuningOptions
 
 OPTIONS = TuningOptions(
     blocks="all",
-    epochs=6,
+    epochs=4,
     batch_size=16,
     peak_rate=1e-4,
     bottom_share=1.0,
     weight_decay=0.0,
-    # What is taught is what the float model says of the photo as it is.
+    # Photos are mirrored before, since the float model is asked about each way by itself.
     augment="none",
     label_smoothing=0.0,
-    patience=3,
+    patience=2,
 )
 """Short and gentle: the weights already say what they should, but for their steps."""
 

@@ -1,6 +1,7 @@
 """Train the simulation of an int8 file, and write what came of it; runs in a process of its own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import keras
 import numpy as np
@@ -40,9 +41,13 @@ def train(task: Task, *, progress: Progress) -> Outcome:
     backend.be_deterministic()
     pixels = np.load(task.pixels, mmap_mode="r")
     learning = np.setdiff1d(np.arange(len(task.truth)), task.judging)
-    with progress.step("ask the float model what int8 is to learn", total=len(pixels)) as advance:
-        wanted = np.concatenate(list(_answers(task, pixels, advance)))
-    told, truth = wanted[task.judging], task.truth[task.judging]
+    lesson = BothWays(pixels, learning)
+    asked = len(lesson) + len(task.judging)
+    with progress.step("ask the float model what int8 is to learn", total=asked) as advance:
+        rows = (lesson[number, 0] for number in range(len(lesson)))
+        wanted = np.concatenate(list(_answers(task, rows, advance)))
+        told = np.concatenate(list(_answers(task, (pixels[place] for place in task.judging), advance)))
+    truth = task.truth[task.judging]
     # By the float model's answers too: it may know the right ones of photos its head was solved on.
     judges = HeldOut(np.asarray(pixels[task.judging]), told.argmax(axis=1))
     models = [Simulation(reading.read(start.int8.read_bytes())) for start in task.starts]
@@ -57,7 +62,12 @@ def train(task: Task, *, progress: Progress) -> Outcome:
         kernel.trainable = output in kernels.values()
     upper = Upper(model, tuple(part for part in model.parts if part.trainable_variables))
     batches = Batches(
-        Table(pixels[:, np.newaxis], learning, wanted[learning], np.ones(len(learning), np.float32)),
+        Table(
+            cast("NDArray[np.uint8]", lesson),
+            np.arange(len(lesson)),
+            wanted,
+            np.ones(len(lesson), np.float32),
+        ),
         task.options,
     )
     with progress.step("train int8", total=task.options.epochs * batches.steps * batches.size) as advance:
@@ -85,7 +95,28 @@ def train(task: Task, *, progress: Progress) -> Outcome:
     )
 
 
-def _answers(task: Task, pixels: NDArray[np.uint8], advance: Callable[[int], None]) -> Iterator[Floats]:
+class BothWays:
+    """Photos, and behind them the same ones mirrored; read from the disk as ``Table`` reads its rows."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, pixels: NDArray[np.uint8], places: Labels) -> None:
+        """uint8 (n, height, width, 3), and which of them."""
+        self._pixels, self._places = pixels, places
+
+    def __len__(self) -> int:
+        return 2 * len(self._places)
+
+    def __getitem__(self, key: tuple[int, int]) -> NDArray[np.uint8]:
+        """uint8 (height, width, 3) of a row; there is one view of each."""
+        number, _ = key
+        row = self._pixels[self._places[number % len(self._places)]]
+        return row[:, ::-1] if number >= len(self._places) else row
+
+
+def _answers(
+    task: Task, pixels: Iterable[NDArray[np.uint8]], advance: Callable[[int], None]
+) -> Iterator[Floats]:
     with LiteRTEngine({"model.tflite": task.teacher.read_bytes()}, num_threads=2) as engine:
         for picture in pixels:
             yield engine.run(np.array(picture[np.newaxis]))[0]
