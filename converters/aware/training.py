@@ -110,7 +110,7 @@ class BothWays:
     def __getitem__(self, key: tuple[int, int]) -> NDArray[np.uint8]:
         """uint8 (height, width, 3) of a row; there is one view of each."""
         number, _ = key
-        row = self._pixels[self._places[number % len(self._places)]]
+        row: NDArray[np.uint8] = self._pixels[self._places[number % len(self._places)]]
         return row[:, ::-1] if number >= len(self._places) else row
 
 
