@@ -139,7 +139,7 @@ def fit(
         if held_out is not None:
             with trainer.averaged():
                 answers.append(trainer.logits(held_out.rows))
-                val_loss, val_accuracy = _judge(answers[-1], held_out.truth)
+                val_loss, val_accuracy = judge(answers[-1], held_out.truth)
                 if val_loss < best_loss:
                     best, best_loss, best_epoch = trainer.weights(), val_loss, epoch
             entry |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
@@ -170,8 +170,13 @@ def honest_temperature(answers: Floats, truth: Labels) -> float:
     return temperature(answers, truth, spread=_SPREAD)
 
 
-def _judge(answers: Floats, truth: Labels) -> tuple[float, float]:
-    """Loss at the best temperature, since overconfidence is mended afterwards; and accuracy."""
+def judge(answers: Floats, truth: Labels) -> tuple[float, float]:
+    """Loss at the best temperature, since overconfidence is mended afterwards; and accuracy.
+
+    Args:
+        answers: float32 (n, classes), logits.
+        truth: int64 (n,).
+    """
     loss = log_loss(answers / honest_temperature(answers, truth), truth)
     return loss, float((answers.argmax(axis=1) == truth).mean())
 
@@ -194,7 +199,7 @@ def judged_by_others(epochs: Sequence[Floats], truth: Labels, seed: int) -> Floa
     found = np.empty_like(epochs[0])
     for part in range(_PARTS):
         mine, others = parts == part, parts != part
-        losses = [_judge(answers[others], truth[others])[0] for answers in epochs]
+        losses = [judge(answers[others], truth[others])[0] for answers in epochs]
         chosen = epochs[int(np.argmin(losses))]
         found[mine] = chosen[mine] / honest_temperature(chosen[others], truth[others])
     return found
