@@ -7,7 +7,7 @@ without errors, in as few as 60. ``tests/training/scoring/test_bootstrap.py`` re
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -62,11 +62,7 @@ def of_confusion(confusion: NDArray[np.int64], *, seed: int = 0) -> ConfusionInt
     found = [
         bca(float(values[number]), replicates[:, number], jackknife[:, number], counts) for number in range(3)
     ]
-    if len(np.flatnonzero(rows != columns)) == 0:
-        # Without a single error all replicates are alike, but the share of errors is not proved to be 0.
-        total = int(counts.sum())
-        found = [Interval(one.value, wilson(total, total).low, one.high) for one in found]
-    return ConfusionIntervals(*found)
+    return ConfusionIntervals(*(not_proved(one, int(counts.sum())) for one in found))
 
 
 def of_means(values: Doubles, strata: NDArray[np.int64], *, seed: int = 0) -> tuple[Interval, ...]:
@@ -146,6 +142,14 @@ def bca(value: float, replicates: Doubles, jackknife: Doubles, weights: Doubles)
         share = _NORMAL.cdf(bias + moved / max(1e-9, 1 - acceleration * moved))
         ends.append(float(np.quantile(replicates, share)))
     return Interval(value, min(value, ends[0]), max(value, ends[1]))
+
+
+def not_proved(found: Interval, photos: int) -> Interval:
+    """The interval of a share of right answers, Wilson's where there is no error at all.
+
+    All replicates are alike then, but the share of errors is not proved to be 0.
+    """
+    return replace(found, low=wilson(photos, photos).low) if found.low == found.high == 1.0 else found
 
 
 @dataclass(frozen=True)
