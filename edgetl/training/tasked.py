@@ -182,6 +182,7 @@ def _solve_several(
         class_weights=wanted.class_weights,
         label_smoothing=wanted.label_smoothing,
         precision=wanted.min_precision,
+        hashes=[photo.sha256 for photo in part.split("train")],
         seed=wanted.seed,
     )
     # Heads of all tasks stand side by side on the features as the backbone gives them.

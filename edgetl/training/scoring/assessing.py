@@ -104,7 +104,8 @@ def assess(
     if unknown is not None:
         strange = unseen.of_folder(head.probabilities(unknown), str(wanted.unknown))
     elif len(photos.labels) >= unseen.FEWEST_CLASSES:
-        strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
+        hashes = [photo.sha256 for photo in photos.split("train")]
+        strange = unseen.of_classes(train, labels, hashes, head, seed=wanted.seed)
     answers = {split: head.probabilities(rows[split][0]) for split in {photos.scored_split, "train"}}
     crossed = _cross_validated(photos, rows, wanted, progress)
     return _measured(photos, answers, head, wanted, strange, crossed, progress)

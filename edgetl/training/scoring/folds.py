@@ -39,9 +39,14 @@ def stratified(
         labels: int64 (n,).
         count: of folds, 2 or more; fewer are made where a class has fewer different photos.
         seed: for the order.
-        copies_of: int64 (n,), equal for copies of one photo, which then share a fold; None: all differ.
+        copies_of: int64 (n,), equal for copies of one photo, which then share a fold, but where a class has
+            no other: the rest would have none of it. None: all differ.
     """
-    groups = np.arange(len(labels)) if copies_of is None else copies_of
+    groups = np.arange(len(labels)) if copies_of is None else copies_of.copy()
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        if len(np.unique(groups[mine])) == 1:
+            groups[mine] = groups.max() + 1 + np.arange(len(mine))
     members = [np.unique(groups[labels == label]) for label in np.unique(labels)]
     count = min(count, *(len(of_class) for of_class in members))
     random = np.random.default_rng(seed)

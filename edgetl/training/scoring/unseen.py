@@ -1,5 +1,6 @@
 """Pictures of none of the classes: a folder of them, or classes the head has not seen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def of_folder(probabilities: Floats, folder: str | Path) -> Unknown:
     return Unknown(scores, np.arange(len(scores)), f"{len(scores)} pictures of {folder}")
 
 
-def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Unknown:
+def of_classes(features: Floats, labels: Labels, hashes: Sequence[str], head: Head, *, seed: int) -> Unknown:
     """Photos of each class as a head scores them that was solved without it.
 
     They are the hardest kind of unknown picture: they come from the same camera and place.
@@ -32,6 +33,7 @@ def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Un
     Args:
         features: float32 (n, features), of train.
         labels: int64 (n,), of three classes or more, each present at least twice.
+        hashes: SHA-256 of each photo.
         head: what was solved with all classes, whose regularisation is kept.
         seed: for the choice of classes and photos where there are very many.
     """
@@ -40,7 +42,7 @@ def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Un
     # A class of one photo could not be held out from itself when the temperature is chosen.
     of_each = max(2, min(_OF_EACH, _MOST_PHOTOS // classes))
     chosen = folds.sample(labels, _MOST_PHOTOS, of_each, random)
-    features, labels = features[chosen], labels[chosen]
+    features, labels, contents = features[chosen], labels[chosen], np.array(hashes)[chosen]
     left_out = np.sort(random.permutation(classes)[:_MOST_CLASSES])
     scores, groups = [], []
     for number in left_out:
@@ -52,6 +54,7 @@ def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Un
             held_out=None,
             class_weights=head.class_weights,
             strengths=(head.strength,),
+            hashes=contents[rest].tolist(),
             seed=seed,
         )
         found = without.probabilities(features[~rest]).max(axis=1)
