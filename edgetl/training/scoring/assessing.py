@@ -167,14 +167,9 @@ def _cross_validated(
     count = folds.wanted(wanted.folds, len(photos.split(photos.scored_split)))
     if not count:
         return None
-    different = Counter(label for label, _ in {(photo.label, photo.sha256) for photo in photos.photos})
-    rarest, least = different.most_common()[-1]
-    if least < _FEWEST:
+    if why := _obstacle(photos, wanted):
         if wanted.folds != "auto":
-            progress.warn(
-                f"not cross-validated: {photos.labels[rarest]} has {least} different photos, "
-                f"and {_FEWEST} are needed"
-            )
+            progress.warn(f"not cross-validated: {why}")
         return None
     return cross_validation.cross_validate(
         np.concatenate([features for features, _ in rows.values()]),
@@ -182,6 +177,22 @@ def _cross_validated(
         [photo.sha256 for split in rows for photo in photos.split(split)],
         photos.labels,
         count=count,
-        class_weights=wanted.class_weights,
         seed=wanted.seed,
+        class_weights=wanted.class_weights,
+        label_smoothing=wanted.label_smoothing,
+        hidden=wanted.hidden,
     )
+
+
+def _obstacle(photos: Dataset, wanted: TrainConfig) -> str | None:
+    """Why heads of folds could not be solved as the one that they are to rate was."""
+    if wanted.suspects != "keep":
+        return (
+            f"--suspects {wanted.suspects} doubts labels by all train photos, those held out too; "
+            "leave it out to cross-validate"
+        )
+    different = Counter(label for label, _ in {(photo.label, photo.sha256) for photo in photos.photos})
+    rarest, least = different.most_common()[-1]
+    if least < _FEWEST:
+        return f"{photos.labels[rarest]} has {least} different photos, and {_FEWEST} are needed"
+    return None
