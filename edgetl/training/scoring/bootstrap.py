@@ -22,7 +22,7 @@ REPLICATES = 1000
 _NORMAL = NormalDist()
 _SIDES = (_NORMAL.inv_cdf(0.025), _NORMAL.inv_cdf(0.975))
 _CHUNK = 2_000_000
-"""Drawn photos held at a time."""
+"""Numbers held at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def of_confusion(confusion: NDArray[np.int64], *, seed: int = 0) -> ConfusionInt
         cells = np.flatnonzero(rows == row)
         total = int(counts[cells].sum())
         drawn[:, cells] = random.multinomial(total, counts[cells] / total, REPLICATES)
-    # One photo less in each cell: as many jackknife values as there are kinds of photos.
-    less = np.maximum(counts - np.eye(len(counts)), 0)
-    jackknife = layout.figures(less)
+    jackknife = layout.jackknife(counts)
     values = layout.figures(counts[np.newaxis])[0]
     replicates = layout.figures(drawn)
     found = [
@@ -180,6 +178,18 @@ class _Layout:
             ],
             axis=1,
         )
+
+    def jackknife(self, counts: Doubles) -> Doubles:
+        """The figures with one photo less in a cell, for each cell: float64 (cells,) -> (cells, 3)."""
+        cells = len(counts)
+        step = max(1, _CHUNK // max(cells, len(self.support)))
+        parts = []
+        for first in range(0, cells, step):
+            less = np.repeat(counts[np.newaxis], min(step, cells - first), axis=0)
+            places = np.arange(len(less))
+            less[places, first + places] -= 1
+            parts.append(self.figures(less))
+        return np.concatenate(parts)
 
 
 def _summed(counts: Doubles, groups: NDArray[np.int64], classes: int) -> Doubles:
