@@ -159,9 +159,13 @@ def solve(
             tasks.append(replace(task, thresholds=head.thresholds))
         else:
             with progress.step(f"solve and score the head of {task.name}"):
-                head = solving.solve(part, prepared, table, wanted, progress).head.unscaled
-                found = assessing.assess(part, chosen, head, wanted, unknown, progress)
-            head = replace(head, reject_threshold=found.rejection.threshold)
+                one = solving.solve(part, prepared, table, wanted, progress)
+                # Heads of folds are solved on features as this one reads them.
+                rows = {split: solving.rows_of(part, one.table, split) for split in chosen}
+                scales = one.head.scales
+                strange = unknown if unknown is None or scales is None else unknown * scales
+                found = assessing.assess(part, rows, one.head, wanted, strange, progress)
+            head = replace(one.head.unscaled, reject_threshold=found.rejection.threshold)
             metrics[task.name] = asdict(found)
             tasks.append(replace(task, reject_threshold=head.reject_threshold))
         heads.append(head)

@@ -56,6 +56,19 @@ def test_a_task_is_solved_as_if_it_were_alone(cells_run: Run, csv: Path, tmp_pat
     assert alone.metrics["log_loss"]["value"] == pytest.approx(together["log_loss"]["value"], abs=1e-4)
 
 
+def test_a_task_is_cross_validated_on_features_as_its_head_reads_them(
+    cells_run: Run, csv: Path, tmp_path: Path
+) -> None:
+    wanted: dict[str, Any] = {"folds": "3", "layers": "both"}
+    together = edgetl.train(csv, tasks="state,crystal", out=tmp_path / "both", **wanted)
+    alone = edgetl.train(csv, tasks="crystal", out=tmp_path / "crystal", **wanted)
+    found, expected = together.metrics["tasks"]["crystal"], alone.metrics
+    assert found["log_loss"]["value"] == pytest.approx(expected["log_loss"]["value"], abs=1e-4)
+    assert found["cross_validation"]["log_loss"]["value"] == pytest.approx(
+        expected["cross_validation"]["log_loss"]["value"], abs=1e-4
+    )
+
+
 def test_the_page_has_each_task(cells_run: Run) -> None:
     page = (cells_run.path / "report.html").read_text("utf-8")
     titles = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
