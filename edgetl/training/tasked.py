@@ -97,7 +97,6 @@ def train(
             choice, engine=engine, classes=len(photos.labels), progress=progress, parts=parts
         )
         prepared = prepared.reading(wanted.layers)
-        template = prepare.build_classifier(prepared, len(photos.labels), 0, progress, parts)
         table, unreadable = features.extract(photos.photos, prepared, progress)
         for path, reason in unreadable.items():
             progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
@@ -105,6 +104,8 @@ def train(
         _, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         solved = solve(photos, prepared, table, wanted, unknown, progress)
         contract = choice.contract.with_labels(photos.labels)
+        # Not before the slow work: another training may have put its backbone in place of ours since.
+        template = prepare.build_classifier(prepared, len(photos.labels), 0, progress, parts)
         model = keras_file.with_head(template, solved)
         files.write_bytes(folder / run.MODEL, model)
         files.write_text(folder / "run.toml", wanted.to_toml())
