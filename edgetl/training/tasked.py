@@ -98,8 +98,7 @@ def train(
         )
         prepared = prepared.reading(wanted.layers)
         table, unreadable = features.extract(photos.photos, prepared, progress)
-        for path, reason in unreadable.items():
-            progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+        features.warn_unreadable(unreadable, progress)
         photos = photos.without(unreadable)
         _, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         solved = solve(photos, prepared, table, wanted, unknown, progress)

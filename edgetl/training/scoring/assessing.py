@@ -72,8 +72,7 @@ def rows_of_strangers(
     if not pictures:
         return (), None
     table, unreadable = features.extract(pictures, prepared, progress)
-    for path, reason in unreadable.items():
-        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+    features.warn_unreadable(unreadable, progress)
     # Copies are one picture: they would make the rate look surer than it is.
     different = {photo.sha256: photo for photo in pictures if photo.path not in unreadable}
     if not different:
