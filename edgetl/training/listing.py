@@ -13,7 +13,11 @@ from edgetl.images import SUFFIXES
 from edgetl.training import columns as cells
 from edgetl.training.columns import Column, Labels
 
-SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_FOLDERS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 """Names of folders, in lower case, that are splits and not classes."""
 
 
@@ -80,7 +84,8 @@ def read(data: str | Path, columns: Sequence[Column] = ()) -> Listing:
 
     Args:
         data: a folder ``<class>/*``, a folder ``{train,val,test}/<class>/*``, or a CSV file with the
-            columns ``path,label`` and perhaps ``split``, its paths relative to the file's folder.
+            columns ``path,label`` and perhaps ``split``, its paths relative to the file's folder. Splits may
+            have other usual names, those of ``SPLIT_FOLDERS``.
         columns: of a CSV file that label the photos in place of ``label``. In one of single labels an empty
             cell says nothing of its photo; in one of several an empty cell is an answer, none of them, and
             ``?`` says nothing. Photos of which nothing is said are left out.

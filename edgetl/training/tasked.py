@@ -97,14 +97,14 @@ def train(
             choice, engine=engine, classes=len(photos.labels), progress=progress, parts=parts
         )
         prepared = prepared.reading(wanted.layers)
-        template = prepare.build_classifier(prepared, len(photos.labels), 0, progress, parts)
         table, unreadable = features.extract(photos.photos, prepared, progress)
-        for path, reason in unreadable.items():
-            progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+        features.warn_unreadable(unreadable, progress)
         photos = photos.without(unreadable)
         _, unknown = assessing.rows_of_strangers(strangers, prepared, progress)
         solved = solve(photos, prepared, table, wanted, unknown, progress)
         contract = choice.contract.with_labels(photos.labels)
+        # Not before the slow work: another training may have put its backbone in place of ours since.
+        template = prepare.build_classifier(prepared, len(photos.labels), 0, progress, parts)
         model = keras_file.with_head(template, solved)
         files.write_bytes(folder / run.MODEL, model)
         files.write_text(folder / "run.toml", wanted.to_toml())
@@ -159,9 +159,13 @@ def solve(
             tasks.append(replace(task, thresholds=head.thresholds))
         else:
             with progress.step(f"solve and score the head of {task.name}"):
-                head = solving.solve(part, prepared, table, wanted, progress).head.unscaled
-                found = assessing.assess(part, chosen, head, wanted, unknown, progress)
-            head = replace(head, reject_threshold=found.rejection.threshold)
+                one = solving.solve(part, prepared, table, wanted, progress)
+                # Heads of folds are solved on features as this one reads them.
+                rows = {split: solving.rows_of(part, one.table, split) for split in chosen}
+                scales = one.head.scales
+                strange = unknown if unknown is None or scales is None else unknown * scales
+                found = assessing.assess(part, rows, one.head, wanted, strange, progress)
+            head = replace(one.head.unscaled, reject_threshold=found.rejection.threshold)
             metrics[task.name] = asdict(found)
             tasks.append(replace(task, reject_threshold=head.reject_threshold))
         heads.append(head)
@@ -182,6 +186,7 @@ def _solve_several(
         class_weights=wanted.class_weights,
         label_smoothing=wanted.label_smoothing,
         precision=wanted.min_precision,
+        hashes=[photo.sha256 for photo in part.split("train")],
         seed=wanted.seed,
     )
     # Heads of all tasks stand side by side on the features as the backbone gives them.

@@ -110,8 +110,7 @@ def train(
             choice = found.choice
         prepared = prepare.prepare(choice, engine=engine, classes=len(photos.labels), progress=progress)
         table, unreadable = features.extract(photos.photos, prepared, progress)
-        for path, reason in unreadable.items():
-            progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+        features.warn_unreadable(unreadable, progress)
         photos = photos.without(unreadable)
         with progress.step("solve the head"):
             if start is not None and wanted.keep_head:

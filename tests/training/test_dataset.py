@@ -56,8 +56,11 @@ def test_copies_of_a_photo_share_a_split(photos: Path) -> None:
     assert found.leaks() == ()
 
 
-def test_takes_the_splits_that_are_given(tmp_path: Path) -> None:
-    for split, start in (("train", 0), ("validation", 50), ("test", 90)):
+@pytest.mark.parametrize(
+    "names", [("train", "validation", "test"), ("Training", "dev", "Testing"), ("training", "eval", "test")]
+)
+def test_takes_the_splits_that_are_given(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    for split, start in zip(names, (0, 50, 90), strict=True):
         fill(tmp_path / split / "ants", 4, start=start)
         fill(tmp_path / split / "bees", 4, start=start + 20)
     found = datasets.read(tmp_path)
@@ -187,10 +190,11 @@ def test_refuses_splits_that_lie_beside_something_else(tmp_path: Path) -> None:
     )
 
 
-def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    fill(tmp_path / "train", 9)
+@pytest.mark.parametrize("name", ["train", "training", "dev"])
+def test_a_class_may_be_called_as_a_split_is(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / name, 9)
     fill(tmp_path / "bus", 9, start=20)
-    assert datasets.read(tmp_path).labels == ("bus", "train")
+    assert datasets.read(tmp_path).labels == tuple(sorted(("bus", name)))
 
 
 def test_refuses_labels_before_it_reads_any_file(tmp_path: Path) -> None:

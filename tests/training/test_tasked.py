@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import support
 
 import edgetl
 from edgetl.errors import DatasetError, EdgetlError, UsageError
-from edgetl.training import columns, dataset, task_rules
+from edgetl.progress import Progress
+from edgetl.training import columns, dataset, features, task_rules
 from edgetl.training.checking import check
 from edgetl.training.config import TrainConfig
+from edgetl.training.dataset import Photo
+from edgetl.training.prepare import Prepared
 from edgetl.training.run import Run
 
 
@@ -54,6 +58,35 @@ def test_a_task_is_solved_as_if_it_were_alone(cells_run: Run, csv: Path, tmp_pat
     together = cells_run.metrics["tasks"]["crystal"]
     assert alone.metrics["accuracy"] == together["accuracy"]
     assert alone.metrics["log_loss"]["value"] == pytest.approx(together["log_loss"]["value"], abs=1e-4)
+
+
+def test_a_task_is_cross_validated_on_features_as_its_head_reads_them(
+    cells_run: Run, csv: Path, tmp_path: Path
+) -> None:
+    wanted: dict[str, Any] = {"folds": "3", "layers": "both"}
+    together = edgetl.train(csv, tasks="state,crystal", out=tmp_path / "both", **wanted)
+    alone = edgetl.train(csv, tasks="crystal", out=tmp_path / "crystal", **wanted)
+    found, expected = together.metrics["tasks"]["crystal"], alone.metrics
+    assert found["log_loss"]["value"] == pytest.approx(expected["log_loss"]["value"], abs=1e-4)
+    assert found["cross_validation"]["log_loss"]["value"] == pytest.approx(
+        expected["cross_validation"]["log_loss"]["value"], abs=1e-4
+    )
+
+
+def test_a_backbone_that_another_training_replaced_meanwhile_is_good_enough(
+    cells_run: Run, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = features.extract
+
+    def slow(photos: Sequence[Photo], prepared: Prepared, progress: Progress) -> Any:
+        found = extract(photos, prepared, progress)
+        for empty_head in prepared.folder.glob("classifier-*"):
+            empty_head.unlink()  # it is built when it is asked for
+        return found
+
+    monkeypatch.setattr(features, "extract", slow)
+    run = edgetl.train(csv, tasks="state,crystal,marks:many", folds="none", out=tmp_path / "run")
+    assert run.metrics == cells_run.metrics
 
 
 def test_the_page_has_each_task(cells_run: Run) -> None:

@@ -98,8 +98,7 @@ def adapt(
         DatasetError: none of the unlabelled pictures can be read.
     """
     seen, lost = features.extract((*target.pictures, *target.labelled), prepared, progress)
-    for path, reason in lost.items():
-        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+    features.warn_unreadable(lost, progress)
     target = target.without(lost)
     random = np.random.default_rng(wanted.seed)
     unlabelled = seen.rows([photo.sha256 for photo in target.pictures])

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +148,7 @@ class School:
             held_out=None,
             class_weights="balanced" if self.balanced else "none",
             strengths=strengths,
+            hashes=list(compress(self.hashes, known)),
             seed=self.seed,
         )
 

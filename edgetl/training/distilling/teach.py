@@ -134,8 +134,7 @@ def teach(
     theirs = theirs.reading(teacher.layers)
     answered, failed = features.extract((*photos.photos, *pictures), theirs, progress)
     shown, unreadable = features.extract(pictures, prepared, progress)
-    for path, reason in {**failed, **unreadable}.items():
-        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+    features.warn_unreadable({**failed, **unreadable}, progress)
     pictures = tuple(photo for photo in pictures if photo.path not in unreadable and photo.path not in failed)
     train = photos.split("train")
     hashes = [photo.sha256 for photo in train]

@@ -10,7 +10,7 @@
 """
 
 from edgetl.training.features.decoding import decode_all, on_all_cores
-from edgetl.training.features.extraction import extract
+from edgetl.training.features.extraction import extract, warn_unreadable
 from edgetl.training.features.table import FeatureTable
 
-__all__ = ["FeatureTable", "decode_all", "extract", "on_all_cores"]
+__all__ = ["FeatureTable", "decode_all", "extract", "on_all_cores", "warn_unreadable"]

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -88,6 +88,12 @@ def extract(
     reasons = {photo.sha256: unreadable[photo.path] for photo in missing if photo.path in unreadable}
     failed = {photo.path: reasons[photo.sha256] for photo in photos if photo.sha256 in reasons}
     return FeatureTable(folder, prepared.columns).part(prepared.layers, prepared.scales), failed
+
+
+def warn_unreadable(unreadable: Mapping[Path, str], progress: Progress) -> None:
+    """Name the photos that :func:`extract` could not read, each with the reason."""
+    for path, reason in unreadable.items():
+        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
 
 
 def _compute(

@@ -1,1 +1,1 @@
-"""The head: its solver, choosing on held-out photos, a hidden layer, several labels, the layers it reads."""
+"""The head: its solver, choosing on held-out photos, a hidden layer, several labels, what it reads."""

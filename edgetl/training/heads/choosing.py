@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,8 @@ class Choice:
     """float64 (m,), how much each counted."""
     masks: tuple[NDArray[np.bool_], ...]
     """Which rows those were, bool (n,) each; none where val was given."""
+    copies: Labels
+    """int64 (n,), as :attr:`Problem.copies`."""
     temperature: float
     """The divisor of the logits that makes their scores honest."""
 
@@ -73,6 +76,20 @@ class Problem:
     smoothing: float
     judged_by: Doubles | None = None
     """float64 (n,), the say of each while it is held out; None: the same."""
+    hashes: Sequence[str] | None = None
+    """SHA-256 of the photo of each row; None: all differ."""
+
+    @cached_property
+    def copies(self) -> Labels:
+        """For each row the first one with the same photo, int64 (n,).
+
+        Copies are held out together: one that was solved on says nothing of new photos.
+        """
+        if self.hashes is None:
+            return np.arange(len(self.labels))
+        firsts: dict[str, int] = {}
+        found = (firsts.setdefault(sha256, row) for row, sha256 in enumerate(self.hashes))
+        return np.fromiter(found, np.int64, len(self.labels))
 
     def choose(self, strengths: Sequence[float], held_out: tuple[Floats, Labels] | None, seed: int) -> Choice:
         """Solve with each strength until it gets worse, and once more with the best.
@@ -91,14 +108,16 @@ class Problem:
             return self._chosen(final, strength, "val", final.logits(held_out[0], self.basis), parts)
         if len(self.labels) > _SAMPLE:
             share = min(0.1, _APART / len(self.labels))
-            apart = np.random.default_rng(seed).random(len(self.labels)) < share
+            apart = (np.random.default_rng(seed).random(len(self.labels)) < share)[self.copies]
+            kinds = self.labels if self.labels.ndim == 1 else judging.rarest(self.labels)
+            apart &= np.isin(kinds, kinds[~apart])  # the rest is to have some of each class
             parts = [self._part(self._sample(~apart, seed), *self._held(apart))]
             strength, _, start = _best(self, parts, strengths)
             without = self._solve(~apart, strength, start[0])
             logits = without.logits(parts[0].held_rows, self.basis)
             final = self._solve(everything, strength, without)
             return self._chosen(final, strength, f"{apart.sum()} photos held out", logits, parts, [apart])
-        masks = judging.folds(self.labels, seed)
+        masks = judging.folds(self.labels, seed, copies_of=self.copies)
         parts = [self._part(~mask, *self._held(mask)) for mask in masks]
         strength, logits, _ = _best(self, parts, strengths)
         final = self._solve(everything, strength, None)
@@ -163,7 +182,9 @@ class Problem:
         truth = np.concatenate([part.truth for part in parts])
         weights = np.concatenate([part.held_weights for part in parts])
         temperature = calibration.temperature(logits, truth, weights)
-        return Choice(final, strength, chosen_on, logits, truth, weights, tuple(masks), temperature)
+        return Choice(
+            final, strength, chosen_on, logits, truth, weights, tuple(masks), self.copies, temperature
+        )
 
 
 def _best(

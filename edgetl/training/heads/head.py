@@ -115,6 +115,7 @@ def solve(
     judged_by: NDArray[np.floating] | None = None,
     label_smoothing: float = 0.0,
     hidden: int = 0,
+    hashes: Sequence[str] | None = None,
     seed: int = 0,
 ) -> Solved:
     """Solve the head.
@@ -134,6 +135,7 @@ def solve(
         label_smoothing: share of the certainty that is spread over all classes, 0 to below 1.
         hidden: units of a hidden layer to try, which is adopted where it answers held-out photos better
             than the linear head, beyond noise; 0 for none. The features must then fit into memory.
+        hashes: SHA-256 of each photo: copies of one are held out together; None: all differ.
         seed: for the folds and the hidden layer.
 
     Raises:
@@ -158,6 +160,7 @@ def solve(
         balanced=class_weights == "balanced",
         smoothing=label_smoothing,
         judged_by=None if judged_by is None else np.asarray(judged_by, np.float64),
+        hashes=hashes,
     )
     choice = problem.choose(strengths, held_out, seed)
     kernel, bias = basis.unfold(

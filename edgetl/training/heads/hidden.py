@@ -157,7 +157,7 @@ def better(
     masks = choice.masks or (np.zeros(len(features), np.bool_),)
     answers, epochs = [], []
     for mask, (held_rows, _) in zip(masks, held, strict=True):
-        stopping = ~mask & (random.random(len(mask)) < _STOPPING)
+        stopping = ~mask & (random.random(len(mask)) < _STOPPING)[choice.copies]
         solved = np.flatnonzero(~mask & ~stopping)
         if not stopping.any():
             return None  # too few photos to say when to stop

@@ -18,6 +18,7 @@ from edgetl.training.features import FeatureTable
 from edgetl.training.heads import held_out as judging
 from edgetl.training.heads.head import Solved
 from edgetl.training.prepare import Prepared
+from edgetl.training.scoring import folds
 
 NAMES = ("last", "blocks", "both")
 WISHES = ("auto", *NAMES)
@@ -57,14 +58,7 @@ def check(wish: str) -> None:
 
 def sample(labels: Labels, seed: int) -> Labels:
     """Places of the photos to compare on, int64, ascending: all, or 2,000 with two of each class."""
-    if len(labels) <= _ENOUGH:
-        return np.arange(len(labels))
-    order = np.random.default_rng(seed).permutation(len(labels))
-    # The place of each photo among those of its class, in the order drawn.
-    by_class = order[np.argsort(labels[order], kind="stable")]
-    starts = np.searchsorted(labels[by_class], labels[by_class])
-    pairs = by_class[np.arange(len(by_class)) - starts < 2]
-    return np.union1d(order[:_ENOUGH], pairs)
+    return folds.sample(labels, _ENOUGH, 2, np.random.default_rng(seed))
 
 
 def reading(
@@ -81,7 +75,9 @@ def reading(
     """
     evening = 1.0
     if name == "both":
-        rows = table.whole.rows([photo.sha256 for photo in train[:_ENOUGH]])
+        # Not the first ones: a folder lists its photos class by class.
+        some = train[:: -(-len(train) // _ENOUGH)]
+        rows = table.whole.rows([photo.sha256 for photo in some])
         last, blocks = (rows[:, columns].var(axis=0, dtype=np.float64).sum() for columns in table.slices)
         evening = float(np.sqrt(last / blocks)) if last and blocks else 1.0
     prepared = prepared.reading(name, evening)

@@ -1,5 +1,6 @@
 """A head of a task of several labels: a logistic regression for each label, all solved at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,7 @@ def fit(
     class_weights: str = "auto",
     label_smoothing: float = 0.0,
     precision: float | None = None,
+    hashes: Sequence[str] | None = None,
     seed: int = 0,
 ) -> SeveralHead:
     """Solve the head.
@@ -65,6 +67,7 @@ def fit(
             give each photo the same, which leaves the probabilities honest, for thresholds are chosen anyway.
         label_smoothing: share of the certainty that is spread over yes and no, 0 to below 1.
         precision: as :func:`thresholds.choose` takes it.
+        hashes: SHA-256 of each photo: copies of one are held out together; None: all differ.
         seed: for the folds.
     """
     rows = Rows.of(features)
@@ -81,6 +84,7 @@ def fit(
         classes=yes.shape[1],
         balanced=balanced,
         smoothing=label_smoothing,
+        hashes=hashes,
     )
     choice = problem.choose(strengths, held_out, seed)
     solution, divisor = choice.solution, choice.temperature

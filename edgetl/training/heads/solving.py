@@ -62,8 +62,9 @@ def solve(
 
     def on(name: str, places: Labels, *, hidden: int = 0) -> heads.Solved:
         reading, part = views[name]
+        hashes = [train[place].sha256 for place in places]
         solved = heads.solve(
-            part.rows([train[place].sha256 for place in places]),
+            part.rows(hashes),
             labels[places],
             held_out=rows_of(photos, part, "val") if chooses else None,
             class_weights=wanted.class_weights,
@@ -72,6 +73,7 @@ def solve(
             hidden=hidden,
             weights=None if doubts is None else doubts.weights[places],
             judged_by=None if doubts is None else doubts.judged_by[places],
+            hashes=hashes,
         )
         return replace(solved, head=replace(solved.head, layers=name, scales=reading.scales))
 

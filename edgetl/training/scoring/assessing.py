@@ -72,8 +72,7 @@ def rows_of_strangers(
     if not pictures:
         return (), None
     table, unreadable = features.extract(pictures, prepared, progress)
-    for path, reason in unreadable.items():
-        progress.warn(f"skipped: {reason if str(path) in reason else f'{path}: {reason}'}")
+    features.warn_unreadable(unreadable, progress)
     # Copies are one picture: they would make the rate look surer than it is.
     different = {photo.sha256: photo for photo in pictures if photo.path not in unreadable}
     if not different:
@@ -104,7 +103,8 @@ def assess(
     if unknown is not None:
         strange = unseen.of_folder(head.probabilities(unknown), str(wanted.unknown))
     elif len(photos.labels) >= unseen.FEWEST_CLASSES:
-        strange = unseen.of_classes(train, labels, head, seed=wanted.seed)
+        hashes = [photo.sha256 for photo in photos.split("train")]
+        strange = unseen.of_classes(train, labels, hashes, head, seed=wanted.seed)
     answers = {split: head.probabilities(rows[split][0]) for split in {photos.scored_split, "train"}}
     crossed = _cross_validated(photos, rows, wanted, progress)
     return _measured(photos, answers, head, wanted, strange, crossed, progress)
@@ -166,14 +166,9 @@ def _cross_validated(
     count = folds.wanted(wanted.folds, len(photos.split(photos.scored_split)))
     if not count:
         return None
-    different = Counter(label for label, _ in {(photo.label, photo.sha256) for photo in photos.photos})
-    rarest, least = different.most_common()[-1]
-    if least < _FEWEST:
+    if why := _obstacle(photos, wanted):
         if wanted.folds != "auto":
-            progress.warn(
-                f"not cross-validated: {photos.labels[rarest]} has {least} different photos, "
-                f"and {_FEWEST} are needed"
-            )
+            progress.warn(f"not cross-validated: {why}")
         return None
     return cross_validation.cross_validate(
         np.concatenate([features for features, _ in rows.values()]),
@@ -181,6 +176,22 @@ def _cross_validated(
         [photo.sha256 for split in rows for photo in photos.split(split)],
         photos.labels,
         count=count,
-        class_weights=wanted.class_weights,
         seed=wanted.seed,
+        class_weights=wanted.class_weights,
+        label_smoothing=wanted.label_smoothing,
+        hidden=wanted.hidden,
     )
+
+
+def _obstacle(photos: Dataset, wanted: TrainConfig) -> str | None:
+    """Why heads of folds could not be solved as the one that they are to rate was."""
+    if wanted.suspects != "keep":
+        return (
+            f"--suspects {wanted.suspects} doubts labels by all train photos, those held out too; "
+            "leave it out to cross-validate"
+        )
+    different = Counter(label for label, _ in {(photo.label, photo.sha256) for photo in photos.photos})
+    rarest, least = different.most_common()[-1]
+    if least < _FEWEST:
+        return f"{photos.labels[rarest]} has {least} different photos, and {_FEWEST} are needed"
+    return None

@@ -7,7 +7,7 @@ without errors, in as few as 60. ``tests/training/scoring/test_bootstrap.py`` re
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -22,7 +22,7 @@ REPLICATES = 1000
 _NORMAL = NormalDist()
 _SIDES = (_NORMAL.inv_cdf(0.025), _NORMAL.inv_cdf(0.975))
 _CHUNK = 2_000_000
-"""Drawn photos held at a time."""
+"""Numbers held at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,13 @@ def of_confusion(confusion: NDArray[np.int64], *, seed: int = 0) -> ConfusionInt
         cells = np.flatnonzero(rows == row)
         total = int(counts[cells].sum())
         drawn[:, cells] = random.multinomial(total, counts[cells] / total, REPLICATES)
-    # One photo less in each cell: as many jackknife values as there are kinds of photos.
-    less = np.maximum(counts - np.eye(len(counts)), 0)
-    jackknife = layout.figures(less)
+    jackknife = layout.jackknife(counts)
     values = layout.figures(counts[np.newaxis])[0]
     replicates = layout.figures(drawn)
     found = [
         bca(float(values[number]), replicates[:, number], jackknife[:, number], counts) for number in range(3)
     ]
-    if len(np.flatnonzero(rows != columns)) == 0:
-        # Without a single error all replicates are alike, but the share of errors is not proved to be 0.
-        total = int(counts.sum())
-        found = [Interval(one.value, wilson(total, total).low, one.high) for one in found]
-    return ConfusionIntervals(*found)
+    return ConfusionIntervals(*(not_proved(one, int(counts.sum())) for one in found))
 
 
 def of_means(values: Doubles, strata: NDArray[np.int64], *, seed: int = 0) -> tuple[Interval, ...]:
@@ -148,6 +142,14 @@ def bca(value: float, replicates: Doubles, jackknife: Doubles, weights: Doubles)
     return Interval(value, min(value, ends[0]), max(value, ends[1]))
 
 
+def not_proved(found: Interval, photos: int) -> Interval:
+    """The interval of a share of right answers, Wilson's where there is no error at all.
+
+    All replicates are alike then, but the share of errors is not proved to be 0.
+    """
+    return replace(found, low=wilson(photos, photos).low) if found.low == found.high == 1.0 else found
+
+
 @dataclass(frozen=True)
 class _Layout:
     """Where the cells of a confusion matrix that are not empty lie."""
@@ -176,6 +178,18 @@ class _Layout:
             ],
             axis=1,
         )
+
+    def jackknife(self, counts: Doubles) -> Doubles:
+        """The figures with one photo less in a cell, for each cell: float64 (cells,) -> (cells, 3)."""
+        cells = len(counts)
+        step = max(1, _CHUNK // max(cells, len(self.support)))
+        parts = []
+        for first in range(0, cells, step):
+            less = np.repeat(counts[np.newaxis], min(step, cells - first), axis=0)
+            places = np.arange(len(less))
+            less[places, first + places] -= 1
+            parts.append(self.figures(less))
+        return np.concatenate(parts)
 
 
 def _summed(counts: Doubles, groups: NDArray[np.int64], classes: int) -> Doubles:

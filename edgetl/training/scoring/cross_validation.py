@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +44,8 @@ def cross_validate(
     names: tuple[str, ...],
     *,
     count: int,
-    class_weights: str,
     seed: int,
+    **options: Any,
 ) -> CrossValidated:
     """Solve a head for each fold, its regularisation and temperature chosen inside the other folds.
 
@@ -53,15 +55,20 @@ def cross_validate(
         hashes: SHA-256 of each photo; copies share a fold.
         names: of the classes.
         count: of folds, 2 or more.
-        class_weights: as :func:`edgetl.training.heads.head.fit` takes them.
         seed: for the folds.
+        options: how the heads are to be solved, as :func:`edgetl.training.heads.head.solve` takes them.
     """
     copies = np.unique(np.array(hashes), return_inverse=True)[1]
     masks = folds.stratified(labels, count, seed, copies_of=copies)
     probabilities = np.empty((len(labels), len(names)), np.float32)
     for mask in masks:
         head = heads.fit(
-            features[~mask], labels[~mask], held_out=None, class_weights=class_weights, seed=seed
+            features[~mask],
+            labels[~mask],
+            held_out=None,
+            hashes=list(compress(hashes, ~mask)),
+            seed=seed,
+            **options,
         )
         probabilities[mask] = head.probabilities(features[mask])
     found = metrics.of(probabilities, labels, names, seed=seed)

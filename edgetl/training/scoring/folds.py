@@ -1,4 +1,4 @@
-"""Photos divided into folds, of which each is held out once."""
+"""Photos divided into folds, of which each is held out once, or sampled where there are very many."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,14 @@ def stratified(
         labels: int64 (n,).
         count: of folds, 2 or more; fewer are made where a class has fewer different photos.
         seed: for the order.
-        copies_of: int64 (n,), equal for copies of one photo, which then share a fold; None: all differ.
+        copies_of: int64 (n,), equal for copies of one photo, which then share a fold, but where a class has
+            no other: the rest would have none of it. None: all differ.
     """
-    groups = np.arange(len(labels)) if copies_of is None else copies_of
+    groups = np.arange(len(labels)) if copies_of is None else copies_of.copy()
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        if len(np.unique(groups[mine])) == 1:
+            groups[mine] = groups.max() + 1 + np.arange(len(mine))
     members = [np.unique(groups[labels == label]) for label in np.unique(labels)]
     count = min(count, *(len(of_class) for of_class in members))
     random = np.random.default_rng(seed)
@@ -49,3 +54,22 @@ def stratified(
     for of_class in members:
         fold_of[random.permutation(of_class)] = np.arange(len(of_class)) % count
     return [fold_of[groups] == fold for fold in range(count)]
+
+
+def sample(
+    labels: NDArray[np.int64], most: int, of_each: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Places of photos, int64, ascending: all, or so many drawn, and so many of each class at least.
+
+    Args:
+        labels: int64 (n,).
+        most: how many are drawn with no regard to the class.
+        of_each: of a class that has as many.
+        random: draws.
+    """
+    order = random.permutation(len(labels))
+    # The place of each photo among those of its class, in the order drawn.
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    starts = np.searchsorted(labels[by_class], labels[by_class])
+    few = by_class[np.arange(len(by_class)) - starts < of_each]
+    return np.union1d(order[:most], few)

@@ -1,6 +1,6 @@
 """How right the answers are where a photo may have any number of labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,11 +114,11 @@ def measure(
         macro_f1=_macro_f1(said, yes, seed),
         mean_average_precision=every[0],
         exact=wilson(int(right.all(axis=1).sum()), len(right)),
-        decisions=bootstrap.of_ratios(
+        decisions=_of_ratios(
             right.sum(axis=1, keepdims=True).astype(float),
             np.full((len(right), 1), float(right.shape[1])),
             lambda ratios: ratios[:, 0],
-            seed=seed,
+            seed,
         ),
         labels_per_photo=float(yes.sum(axis=1).mean()),
         labels_said=float(said.sum(axis=1).mean()),
@@ -143,12 +143,12 @@ def measure(
 def micro_f1(said: NDArray[np.bool_], yes: NDArray[np.bool_], *, seed: int = 0) -> Interval:
     """F1 over all labels together, of bool (n, labels) each: accuracy where a photo has one label in both."""
     tops, bottoms = f1_parts(said, yes)
-    return bootstrap.of_ratios(
+    return _of_ratios(
         tops.sum(axis=1, keepdims=True),
         bottoms.sum(axis=1, keepdims=True),
         # Nothing there and nothing said is right.
         lambda ratios: np.nan_to_num(ratios[:, 0], nan=1.0),
-        seed=seed,
+        seed,
     )
 
 
@@ -162,7 +162,7 @@ def _macro_f1(said: NDArray[np.bool_], yes: NDArray[np.bool_], seed: int) -> Int
         known = ~np.isnan(ratios)
         return np.asarray(np.where(known, ratios, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
-    return bootstrap.of_ratios(*f1_parts(said, yes), mean, seed=seed)
+    return _of_ratios(*f1_parts(said, yes), mean, seed)
 
 
 def average_precisions(
@@ -170,7 +170,7 @@ def average_precisions(
 ) -> tuple[Interval, tuple[Interval | None, ...]]:
     """The mean average precision, and that of each label, None where no photo has it.
 
-    The intervals are percentiles of the bootstrap over photos.
+    The intervals are percentiles of the bootstrap over photos, Wilson's where nothing is ranked wrongly.
 
     Args:
         probabilities: float32 (n, labels).
@@ -193,8 +193,11 @@ def average_precisions(
         np.divide((precision * share * has).sum(axis=1), total, out=found[:, label], where=total > 0)
     known = ~np.isnan(found)
     means = np.where(known, found, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    each = tuple(_percentiles(column) if known[0, n] else None for n, column in enumerate(found.T))
-    return _percentiles(means), each
+    support = yes.sum(axis=0)
+    each = tuple(
+        _percentiles(column, int(support[n])) if known[0, n] else None for n, column in enumerate(found.T)
+    )
+    return _percentiles(means, count), each
 
 
 def hardest(
@@ -246,7 +249,12 @@ def _gap(probabilities: Doubles, yes: NDArray[np.bool_]) -> float:
     return sum(part.images * abs(part.score - part.right) for part in parts) / yes.size
 
 
-def _percentiles(values: Doubles) -> Interval:
-    """The first value, with the middle 95 % of the others around it."""
+def _of_ratios(tops: Doubles, bottoms: Doubles, figure: Callable[[Doubles], Doubles], seed: int) -> Interval:
+    return bootstrap.not_proved(bootstrap.of_ratios(tops, bottoms, figure, seed=seed), len(tops))
+
+
+def _percentiles(values: Doubles, photos: int) -> Interval:
+    """The first value, with the middle 95 % of the others, drawn from so many photos, around it."""
     low, high = np.nanquantile(values[1:], [0.025, 0.975])
-    return Interval(float(values[0]), min(float(values[0]), float(low)), max(float(values[0]), float(high)))
+    value = float(values[0])
+    return bootstrap.not_proved(Interval(value, min(value, float(low)), max(value, float(high))), photos)

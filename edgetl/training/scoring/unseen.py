@@ -1,5 +1,6 @@
 """Pictures of none of the classes: a folder of them, or classes the head has not seen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,15 @@ import numpy as np
 from edgetl.training.arrays import Floats, Labels
 from edgetl.training.heads import head as heads
 from edgetl.training.heads.head import Head
+from edgetl.training.scoring import folds
 from edgetl.training.scoring.rejection import Unknown
 
 FEWEST_CLASSES = 3
 """With two, a head without one of them has nothing left to decide."""
 _MOST_CLASSES = 10
-_MOST_PHOTOS = 5000
-"""Train photos that the heads without a class are solved on; their scores need no more."""
+_MOST_PHOTOS, _OF_EACH = 5000, 20
+"""Train photos that the heads without a class are solved on; their scores need no more. Of a rare class 20
+are among them (fewer only of more than 250 classes): one that chance leaves out is missed by each head."""
 
 
 def of_folder(probabilities: Floats, folder: str | Path) -> Unknown:
@@ -22,26 +25,26 @@ def of_folder(probabilities: Floats, folder: str | Path) -> Unknown:
     return Unknown(scores, np.arange(len(scores)), f"{len(scores)} pictures of {folder}")
 
 
-def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Unknown:
+def of_classes(features: Floats, labels: Labels, hashes: Sequence[str], head: Head, *, seed: int) -> Unknown:
     """Photos of each class as a head scores them that was solved without it.
 
-    They are the hardest kind of unknown picture: they come from the same camera and place.
+    They are the hardest kind of unknown picture: they come from the same camera and place. The heads are
+    linear, for those with a hidden layer take minutes.
 
     Args:
         features: float32 (n, features), of train.
-        labels: int64 (n,), of three classes or more.
+        labels: int64 (n,), of three classes or more, each present at least twice.
+        hashes: SHA-256 of each photo.
         head: what was solved with all classes, whose regularisation is kept.
         seed: for the choice of classes and photos where there are very many.
     """
     random = np.random.default_rng(seed)
-    chosen = np.sort(random.permutation(len(labels))[:_MOST_PHOTOS])
-    features, labels = features[chosen], labels[chosen]
-    counts = np.bincount(labels)
-    # A class of one photo cannot be held out from itself when the temperature is chosen.
-    usable = np.flatnonzero(counts >= 2)
-    inside = np.isin(labels, usable)
-    features, labels = features[inside], np.searchsorted(usable, labels[inside])
-    left_out = np.sort(random.permutation(len(usable))[:_MOST_CLASSES])
+    classes = int(labels.max()) + 1
+    # A class of one photo could not be held out from itself when the temperature is chosen.
+    of_each = max(2, min(_OF_EACH, _MOST_PHOTOS // classes))
+    chosen = folds.sample(labels, _MOST_PHOTOS, of_each, random)
+    features, labels, contents = features[chosen], labels[chosen], np.array(hashes)[chosen]
+    left_out = np.sort(random.permutation(classes)[:_MOST_CLASSES])
     scores, groups = [], []
     for number in left_out:
         rest = labels != number
@@ -51,7 +54,9 @@ def of_classes(features: Floats, labels: Labels, head: Head, *, seed: int) -> Un
             others,
             held_out=None,
             class_weights=head.class_weights,
+            label_smoothing=head.label_smoothing,
             strengths=(head.strength,),
+            hashes=contents[rest].tolist(),
             seed=seed,
         )
         found = without.probabilities(features[~rest]).max(axis=1)

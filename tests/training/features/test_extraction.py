@@ -226,6 +226,13 @@ def test_pictures_that_cannot_be_read_are_named_under_every_name(
     )
 
 
+def test_a_picture_that_cannot_be_read_is_named_once_in_its_warning() -> None:
+    heard = Listener()
+    reasons = {Path("a.jpg"): "a.jpg is no picture", Path("b.jpg"): "permission denied"}
+    features.warn_unreadable(reasons, heard)
+    assert heard.warnings == ["skipped: a.jpg is no picture", "skipped: b.jpg: permission denied"]
+
+
 def test_a_cache_without_room_is_told_before_the_work(
     prepared: Prepared, solar_run: Run, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from edgetl.errors import UsageError
 from edgetl.training.arrays import Floats, Labels, Rows
 from edgetl.training.heads import choosing, logistic
 from edgetl.training.heads import head as heads
+from edgetl.training.heads import held_out as judging
+from edgetl.training.heads.choosing import Problem
 from edgetl.training.heads.logistic import Basis, Targets
 
 
@@ -99,6 +101,69 @@ def test_folds_are_as_many_as_the_rarest_class_allows() -> None:
     labels[:] = 0
     labels[:3] = 1
     assert heads.fit(features, labels, held_out=None).chosen_on == "3-fold cross-validation"
+
+
+def named(numbers: Labels) -> list[str]:
+    """A SHA-256 for each number."""
+    return [f"{number:064x}" for number in numbers.tolist()]
+
+
+def faint(count: int, *, seed: int = 0) -> tuple[Floats, Labels]:
+    """Two classes that differ a little in 3 of 60 features."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    features = random.normal(size=(count, 60)) + 0.7 * labels[:, None] * (np.arange(60) < 3)
+    return features.astype(np.float32), labels.astype(np.int64)
+
+
+def test_copies_of_a_photo_are_held_out_together() -> None:
+    features, labels = faint(150)
+    new, truth = faint(1000, seed=1)
+    times = np.tile(np.arange(150), 4)  # each photo stands there four times
+    known, unknown = (
+        heads.fit(features[times], labels[times], held_out=None, hashes=hashes)
+        for hashes in (named(times), None)
+    )
+    assert known.strength < unknown.strength
+    losses = [judging.log_loss(np.log(head.probabilities(new)), truth) for head in (known, unknown)]
+    assert losses[0] < 0.8 * losses[1]
+
+
+@pytest.mark.parametrize("count", [40, 11_000])
+def test_no_photo_is_solved_on_while_its_copy_is_held_out(count: int) -> None:
+    features, labels = blobs(count, 4, 2)
+    photos = np.minimum(np.arange(count), np.arange(count)[::-1])  # each stands there twice
+    labels = labels[photos]
+    rows = Rows.of(features)
+    problem = Problem(
+        *(rows, labels, np.ones(count), Basis.of(rows)),
+        classes=2,
+        balanced=False,
+        smoothing=0.0,
+        hashes=named(photos),
+    )
+    for mask in problem.choose((0.1,), None, 0).masks:
+        assert mask.any()
+        assert not np.isin(photos[mask], photos[~mask]).any()
+
+
+def test_different_photos_are_held_out_as_if_nothing_was_said_of_copies() -> None:
+    features, labels = blobs(120, 10, 3)
+    said, unsaid = (
+        heads.fit(features, labels, held_out=None, hidden=4, hashes=hashes)
+        for hashes in (named(np.arange(120)[::-1]), None)
+    )
+    assert np.array_equal(said.kernel, unsaid.kernel)
+
+
+@pytest.mark.parametrize("count", [60, 10_200])
+def test_a_class_of_one_photo_in_copies_is_solved(count: int) -> None:
+    features, labels = blobs(count, 5, 2)
+    labels[:6], features[:6] = 2, 9.0
+    hashes = named(np.maximum(np.arange(count), 5))
+    for seed in range(5):
+        head = heads.fit(features, labels, held_out=None, hashes=hashes, strengths=(0.01, 0.1), seed=seed)
+        assert head.probabilities(features[:1])[0, 2] > 0.1
 
 
 def test_weighs_the_classes_when_they_are_skewed() -> None:

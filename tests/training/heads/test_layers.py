@@ -57,22 +57,39 @@ class Twelve(Prepared):
         return {"last": slice(0, 12), "blocks": slice(12, 24)}
 
 
+def kept(folder: Path, rows: NDArray[np.float32]) -> tuple[Prepared, FeatureTable, list[Photo]]:
+    """A backbone, its features of photos in a cache, and the photos."""
+    hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(COUNT)]
+    photos = [Photo(Path(f"{sha256}.jpg"), 0, "train", sha256) for sha256 in hashes]
+    with contextlib.closing(Writer(folder)) as writer:
+        for sha256, row in zip(hashes, rows, strict=True):
+            writer.add(sha256, row)
+    backbone = Twelve(None, folder, "openvino")  # type: ignore[arg-type]  # nothing of it is run
+    return backbone, FeatureTable(folder, backbone.columns), photos
+
+
 def test_a_head_on_both_sees_blocks_that_vary_as_much_as_the_last_map(tmp_path: Path) -> None:
     found, _ = parts(1, 1)
     rows = np.concatenate([found["last"], 9 * found["blocks"]], axis=1)
-    hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(COUNT)]
-    photos = [Photo(Path(f"{sha256}.jpg"), 0, "train", sha256) for sha256 in hashes]
-    with contextlib.closing(Writer(tmp_path)) as writer:
-        for sha256, row in zip(hashes, rows, strict=True):
-            writer.add(sha256, row)
-    backbone = Twelve(None, tmp_path, "openvino")  # type: ignore[arg-type]  # nothing of it is run
-    table = FeatureTable(tmp_path, backbone.columns)
+    backbone, table, photos = kept(tmp_path, rows)
     reading, both = layers.reading("both", backbone, table, photos)
-    seen = both.rows(hashes)
+    seen = both.rows([photo.sha256 for photo in photos])
     assert np.isclose(seen[:, :12].var(axis=0).sum(), seen[:, 12:].var(axis=0).sum(), rtol=1e-4)
     assert reading.scales is not None
     assert np.allclose(rows * reading.scales, seen)
     assert layers.reading("last", backbone, table, photos)[0].scales is None
+
+
+def test_of_many_photos_all_classes_say_how_much_the_blocks_vary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "_ENOUGH", COUNT // 3)
+    found, _ = parts(1, 1)
+    rows = np.concatenate([found["last"], found["blocks"]], axis=1)
+    rows[COUNT // 2 :, 12:] *= 9  # as of the second of two classes, listed one after the other
+    backbone, table, photos = kept(tmp_path, rows)
+    seen = layers.reading("both", backbone, table, photos)[1].rows([photo.sha256 for photo in photos])
+    assert np.isclose(seen[:, :12].var(axis=0).sum(), seen[:, 12:].var(axis=0).sum(), rtol=0.2)
 
 
 def test_a_head_on_scaled_features_answers_the_same_when_it_is_unscaled() -> None:

@@ -52,6 +52,19 @@ def test_val_photos_choose_where_there_are_some() -> None:
     assert found.thresholds == pytest.approx(expected, abs=1e-3)
 
 
+def test_copies_of_a_photo_are_held_out_together() -> None:
+    # Labels are chance: what is learnt by heart is of use to copies alone.
+    random = np.random.default_rng(0)
+    times = np.tile(np.arange(60), 4)
+    features = random.normal(size=(60, 200)).astype(np.float32)[times]
+    yes = (random.random((60, 2)) < 0.5).astype(np.int64)[times]
+    honest, misled = (
+        several.fit(features, yes, held_out=None, strengths=(0.001, 1.0), hashes=hashes)
+        for hashes in ([f"{number:064x}" for number in times], None)
+    )
+    assert (honest.strength, misled.strength) == (0.001, 1.0)
+
+
 def test_of_very_many_photos_some_are_held_out() -> None:
     features, yes, _ = problem(5, 11_000)
     found = several.fit(features, yes, held_out=None, strengths=(0.03, 0.1))

@@ -11,6 +11,7 @@ import support
 import edgetl
 from edgetl.errors import DatasetError, UsageError
 from edgetl.progress import Progress
+from edgetl.training.arrays import Floats, Labels
 from edgetl.training.config import TrainConfig
 from edgetl.training.dataset import Dataset, Photo
 from edgetl.training.heads import head as heads
@@ -131,24 +132,54 @@ def test_refuses_unknown_pictures_that_are_all_known(solar_photos: Path, tmp_pat
         edgetl.train(solar_photos, out=tmp_path / "run", unknown=str(tmp_path / "empty"))
 
 
-def test_a_class_of_too_few_photos_is_not_cross_validated() -> None:
-    photos = tuple(Photo(Path(f"{n}.jpg"), int(n < 2), "train", f"{n:064x}") for n in range(20))
-    scored = tuple(replace(photo, split="val", sha256=f"f{photo.sha256[1:]}") for photo in photos[4:12])
+def small_set(few: int) -> tuple[Dataset, dict[str, tuple[Floats, Labels]]]:
+    """Sixty photos, of which the second class has but a few, with features that say nothing."""
+    photos = tuple(Photo(Path(f"{n}.jpg"), int(n < few), "train", f"{n:064x}") for n in range(40))
+    scored = tuple(replace(photo, split="val", sha256=f"f{photo.sha256[1:]}") for photo in photos[few:][:20])
     dataset = Dataset(Path(), ("many", "few"), photos + scored)
     random = np.random.default_rng(0)
-    rows = {
+    return dataset, {
         split: (
             random.normal(size=(len(dataset.split(split)), 4)).astype(np.float32),
             np.array([photo.label for photo in dataset.split(split)]),
         )
         for split in ("train", "val")
     }
+
+
+@pytest.mark.parametrize(
+    ("few", "options", "why"),
+    [
+        (2, {}, "few has 2 different photos, and 3 are needed"),
+        (8, {"suspects": "downweight"}, "--suspects downweight doubts labels by all train photos"),
+    ],
+)
+def test_what_folds_could_not_repeat_is_not_cross_validated(
+    few: int, options: dict[str, str], why: str
+) -> None:
+    dataset, rows = small_set(few)
     head = heads.fit(*rows["train"], held_out=None)
     for choice, warnings in (("auto", 0), ("5", 1)):
         listener = Listener()
-        wanted = TrainConfig("photos", folds=choice)
+        wanted = TrainConfig("photos", folds=choice, **options)
         found = assessing.assess(dataset, rows, head, wanted, None, listener)
         assert found.cross_validation is None
-        assert (
-            sum("not cross-validated: few has 2 different photos" in w for w in listener.warnings) == warnings
-        )
+        assert sum(f"not cross-validated: {why}" in said for said in listener.warnings) == warnings
+
+
+@pytest.mark.parametrize(
+    "options", [{"label_smoothing": 0.2}, {"hidden": 8}, {"class_weights": "balanced"}], ids=str
+)
+def test_folds_are_solved_as_the_head_is(options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, rows = small_set(20)
+    head, seen, solve = heads.fit(*rows["train"], held_out=None), list[dict[str, object]](), heads.solve
+
+    def heard(*data: object, **given: object) -> heads.Solved:
+        seen.append(given)
+        return solve(*data, **given)
+
+    monkeypatch.setattr(heads, "solve", heard)
+    wanted = TrainConfig("photos", folds="3", **options)
+    assert assessing.assess(dataset, rows, head, wanted, None, Listener()).cross_validation is not None
+    assert len(seen) == 3
+    assert all(options.items() <= given.items() for given in seen)

@@ -1,5 +1,7 @@
 """Intervals hold the truth about as often as they say."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,6 +63,21 @@ def test_no_error_at_all_is_not_proof_of_perfection() -> None:
     found = bootstrap.of_confusion(np.diag([20, 20]))
     assert found.macro_f1.value == found.macro_f1.high == 1.0
     assert found.macro_f1.low == pytest.approx(0.912, abs=0.001)  # Wilson's for 40 of 40
+
+
+def test_many_kinds_of_errors_take_little_memory_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    confusion = np.bincount(random.integers(0, 60 * 60, 3000), minlength=60 * 60).reshape(60, 60)
+    whole = bootstrap.of_confusion(confusion)
+    monkeypatch.setattr(bootstrap, "_CHUNK", 20_000)
+    assert bootstrap.of_confusion(confusion) == whole
+    cells = np.flatnonzero(confusion)
+    layout = bootstrap._Layout(cells // 60, cells % 60, confusion.sum(axis=1).astype(np.float64))
+    tracemalloc.start()
+    layout.jackknife(confusion.ravel()[cells].astype(np.float64))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(cells) ** 2  # bytes: far from a number for each pair of cells
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=3, max_size=3))

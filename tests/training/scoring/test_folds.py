@@ -79,3 +79,13 @@ def test_copies_do_not_flatter() -> None:
     flattered = cross_validate(features, labels, list(map(str, range(120))), ("a", "b"), **options)
     assert flattered.accuracy.value > 0.9
     assert honest.accuracy.value < 0.7
+
+
+def test_a_sample_has_so_many_of_each_class_or_all_of_it() -> None:
+    labels = np.repeat([0, 1, 2], [30_000, 40, 3])
+    places = folds.sample(labels, 500, 20, np.random.default_rng(0))
+    found = np.bincount(labels[places])
+    assert found[0] <= 500
+    assert found[1] >= 20
+    assert found[2] == 3
+    assert np.array_equal(np.unique(places), places)

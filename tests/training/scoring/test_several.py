@@ -99,6 +99,25 @@ def test_the_interval_of_f1_holds_the_truth_nineteen_times_in_twenty() -> None:
     assert 0.90 <= inside / 200 <= 0.99
 
 
+def test_no_error_at_all_is_not_proof_of_perfection() -> None:
+    yes = np.arange(40)[:, np.newaxis] % 4 == np.arange(4)
+    found, low = measured(yes, yes.astype(np.float32)), wilson(40, 40).low
+    for interval in (found.micro_f1, found.macro_f1, found.mean_average_precision, found.decisions):
+        assert (interval.low, interval.value, interval.high) == (low, 1.0, 1.0)
+    # Of a label alone the photos that have it count.
+    assert all(row.average_precision == wilson(10, 10) for row in found.labels)
+
+
+def test_the_interval_holds_the_truth_where_errors_are_rare() -> None:
+    random, held = np.random.default_rng(0), 0
+    for seed in range(200):
+        yes = np.eye(2, dtype=np.bool_)[random.integers(0, 2, 40)]
+        said = yes ^ (random.random((40, 1)) < 0.02)
+        found = several.micro_f1(said, yes, seed=seed)
+        held += found.low <= 0.98 <= found.high
+    assert held / 200 >= 0.95
+
+
 def test_a_difference_of_ratios_is_paired() -> None:
     """The same answers twice differ by nothing, however few they are."""
     random = np.random.default_rng(0)
