@@ -1,1 +1,1 @@
-"""The head: the solver, choosing on held-out photos, a hidden layer, several labels, which layers it reads."""
+"""The head: the solver, choosing on held-out photos, a hidden layer, several labels, the layers it reads."""
