@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgetl import cache
 from edgetl.errors import UsageError, WriteError
+from edgetl.wording import encodable
 
 _TEMPORARY = ".tmp-"
 _ASIDE = "old-"
@@ -26,6 +27,7 @@ _WAYS_OUT = {
     errno.ENOSPC: "the disk is full: free some space or {elsewhere}",
     errno.EDQUOT: "your disk quota is used up: free some space or {elsewhere}",
     errno.EACCES: "permission denied: {elsewhere}",
+    errno.EPERM: "permission denied: {elsewhere}",
     errno.EROFS: "the disk is read-only: {elsewhere}",
     errno.ENOTDIR: "a part of that path is a file: {elsewhere}",
     errno.EEXIST: "a part of that path is a file: {elsewhere}",
@@ -88,13 +90,13 @@ def try_file(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace ``path`` with ``text`` in UTF-8, atomically."""
-    write_bytes(path, text.encode("utf-8"))
+    """Replace ``path`` with ``text`` in UTF-8, atomically; names of files that are no UTF-8 as they are."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace ``path`` with ``value`` as indented JSON; NaN and infinities are refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, encodable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:

@@ -29,6 +29,14 @@ def content(folder: Path) -> dict[str, bytes]:
 # --- files ---------------------------------------------------------------------------------------
 
 
+def test_a_name_that_is_no_utf8_is_its_bytes_in_text_and_an_escape_in_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    files.write_text(tmp_path / "list.csv", f"path\n{name}\n")
+    assert (tmp_path / "list.csv").read_bytes() == b"path\ncaf\xe9.jpg\n"
+    files.write_json(tmp_path / "list.json", [name])
+    assert json.loads((tmp_path / "list.json").read_text("utf-8")) == [name]
+
+
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "new" / "place" / "note.txt"
     files.write_text(path, "grün\n")

@@ -2,8 +2,8 @@
 
 Answers are drawn, not trained: to each photo a signal, a part that head and tuned network have in common, and
 a part of each one's own, which in the tuned network wanders from epoch to epoch. Then the network is judged
-as ``edgetl train --fine-tune`` does it, each photo by an epoch and a temperature that others chose; and, beside
-it, by the epoch and the temperature that are best on the very photos that judge.
+as ``edgetl train --fine-tune`` does it, each photo by an epoch and a temperature that others chose; and,
+beside it, by the epoch and the temperature that are best on the very photos that judge.
 
     python benchmarks/peers/adoption_by_chance.py [--trials 60]     # some minutes
 """

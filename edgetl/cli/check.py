@@ -8,6 +8,7 @@ import click
 from edgetl.cli import output
 from edgetl.cli.lines import console_progress
 from edgetl.errors import GateError, UsageError
+from edgetl.wording import counted, shown
 
 if TYPE_CHECKING:
     from edgetl.training.checking.report import CheckReport
@@ -54,8 +55,8 @@ def command(
 ) -> None:
     """Find all that is wrong with DATA: what edgetl train takes, or would refuse.
 
-    Exits 3 when there are errors. Nothing is ever deleted: --fix moves files of a folder into
-    DATA/.edgetl-quarantine, and of a CSV file writes another, NAME.fixed.csv.
+    Exits 3 when there are errors, or with --fix those that it did not mend. Nothing is ever deleted: --fix
+    moves files of a folder into DATA/.edgetl-quarantine, and of a CSV file writes another, NAME.fixed.csv.
     """
     if undo:
         if fix or fix_suspects:
@@ -64,7 +65,7 @@ def command(
         return
     from edgetl.training.checking.check import check  # seconds of imports that --help must not cost
 
-    page = out or Path("runs") / f"{data.resolve().stem}-check.html"
+    page = out or Path("runs") / f"{output.name_of(data)}-check.html"
     report = check(
         data,
         out=page,
@@ -82,7 +83,7 @@ def command(
     else:
         _print(report)
         output.result(f"report   {page}")
-    _end(report)
+    _end(report, column)
 
 
 def _print(report: "CheckReport") -> None:
@@ -91,10 +92,10 @@ def _print(report: "CheckReport") -> None:
         f"photos   {sum(report.photos.values()):,} in {len(report.labels)} classes: {splits or 'none'}"
     )
     for finding in report.findings:
-        output.result(f"{finding.severity:<8} {finding.title}")
+        output.result(shown(f"{finding.severity:<8} {finding.title}"))
         if finding.photos and finding.severity != "note":
             rest = f" and {len(finding.photos) - 1:,} more" if len(finding.photos) > 1 else ""
-            output.result(f"{'':<8} {finding.photos[0].path}{rest}")
+            output.result(shown(f"{'':<8} {finding.photos[0].path}{rest}"))
     if not report.findings:
         output.result("found    nothing to complain of")
     if report.fixed is not None:
@@ -102,25 +103,25 @@ def _print(report: "CheckReport") -> None:
 
 
 def _fixed(report: "CheckReport") -> str:
-    files = f"{len(report.moved):,} file{'' if len(report.moved) == 1 else 's'}"
+    files = counted(len(report.moved), "file")
     return f"{files} moved away" if report.data.is_dir() else f"{files} left out, and lines of no use"
 
 
-def _end(report: "CheckReport") -> None:
-    errors = len(report.of("error"))
-    if report.fixed is not None:
-        fixed = report.data if report.data.is_dir() else report.fixed
-        output.next_command("edgetl", "check", fixed)
-        return
-    if errors:
-        output.next_command("edgetl", "check", report.data, *(["--fix"] if report.fixable else []))
-        raise GateError(f"{report.data} has {errors} error{'' if errors == 1 else 's'}, told above")
-    output.next_command("edgetl", "train", report.data)
+def _end(report: "CheckReport", column: str | None) -> None:
+    place = report.fixed if report.fixed is not None and report.data.is_file() else report.data
+    if report.fixed is not None or report.left:
+        fix = report.fixed is None and report.fixable
+        words = [*(["--column", column] if column else []), *(["--fix"] if fix else [])]
+        output.next_command("edgetl", "check", place, *words)
+    else:
+        output.next_command("edgetl", "train", report.data, *(["--tasks", column] if column else []))
+    if report.left:
+        rest = "" if report.fixed is None else " that --fix does not mend"
+        raise GateError(f"{place} has {counted(len(report.left), 'error')}{rest}, told above")
 
 
 def _undo(data: Path, as_json: bool) -> None:
     from edgetl.training.checking.quarantine import undo
-    from edgetl.wording import counted
 
     done = undo(data)
     if as_json:

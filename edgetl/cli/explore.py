@@ -7,6 +7,7 @@ import click
 
 from edgetl.cli import output
 from edgetl.cli.lines import console_progress
+from edgetl.wording import shown
 
 if TYPE_CHECKING:
     from edgetl.training.exploring.found import Exploration
@@ -98,6 +99,6 @@ def _print(found: "Exploration") -> None:
         output.result(f"  {group.number:>2}     {group.pictures:,} {group.label}{new}")
     if found.alike:
         output.result(f"alike    {len(found.alike):,} groups of pictures show nearly the same")
-    chosen = [str(picture.path) for picture in found.first[:_SHOWN]]
+    chosen = [shown(picture.path) for picture in found.first[:_SHOWN]]
     rest = len(found.first) - len(chosen)
     output.result(f"first    {', '.join(chosen)}{f' and {rest} more' if rest else ''}")

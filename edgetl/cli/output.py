@@ -12,6 +12,8 @@ from typing import Any, TextIO, TypeAlias
 
 import click
 
+from edgetl.wording import encodable
+
 Style: TypeAlias = dict[str, Any]
 """Arguments of ``click.style``."""
 
@@ -51,9 +53,15 @@ def aside(text: str) -> None:
     _say(f"  {text}")
 
 
+def name_of(data: Path) -> str:
+    """What is written about photos is called after their folder, or their file less its suffix."""
+    place = data.resolve()
+    return place.name if place.is_dir() else place.stem
+
+
 def result(text: str) -> None:
     """A line of the answer itself, on stdout."""
-    click.echo(text)
+    click.echo(encodable(text))
 
 
 def result_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -65,7 +73,7 @@ def result_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def result_json(value: Any) -> None:
     """The answer as JSON, on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+    click.echo(encodable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)))
 
 
 def advice(text: str) -> None:

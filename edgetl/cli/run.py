@@ -15,6 +15,7 @@ import click
 from edgetl.cli import output
 from edgetl.cli.ending import ended_well
 from edgetl.errors import ImageError, UsageError
+from edgetl.wording import encodable, shown
 
 if TYPE_CHECKING:
     from edgetl.runtime.answers import Answer
@@ -160,7 +161,7 @@ def _text_line(seen: "Seen", top: int) -> str:
     if result.answers:
         several = len(result.answers) > 1
         labels, unsure = "; ".join(_answer(one, top, named=several) for one in result.answers), ""
-    return _printable(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
+    return shown(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
 
 
 def _answer(answer: "Answer", top: int, *, named: bool) -> str:
@@ -179,13 +180,4 @@ def _scored(labels: "list[tuple[str, float]]") -> str:
 def _json_line(seen: "Seen", top: int) -> str:
     when = datetime.fromtimestamp(seen.frame.time_s, timezone.utc).isoformat(timespec="milliseconds")
     frame = {"picture": seen.frame.name, "frame": seen.frame.index, "time": when, "dropped": seen.dropped}
-    line = json.dumps({**frame, **seen.result.to_dict(top=top)}, ensure_ascii=False)
-    # A name that is no UTF-8 holds lone surrogates, which no stream takes; JSON writes them the same way.
-    return line.encode("utf-8", "backslashreplace").decode()
-
-
-def _printable(line: str) -> str:
-    """The line as one line: a file's name may hold what a terminal would obey."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line
-    )
+    return encodable(json.dumps({**frame, **seen.result.to_dict(top=top)}, ensure_ascii=False))

@@ -130,11 +130,13 @@ def command(
     if list_backbones:
         _list_backbones(as_json)
         return
+    from edgetl.training.config import read_config
     from edgetl.training.train import train  # seconds of imports that --help must not cost
 
-    if data is None and config is None:
+    photos = data if data is not None or config is None else read_config(config).get("data")
+    if photos is None:
         raise click.UsageError("no photos are named: give DATA, a folder or a CSV file, or --config run.toml")
-    place = out or Path("runs") / (data or config or Path("photos")).resolve().stem
+    place = out or Path("runs") / output.name_of(Path(photos))
     for name in ("weights", "unknown", "unlabelled", "from_run"):
         options[name] = str(options[name]) if options[name] else None
     run = train(

@@ -1,5 +1,6 @@
 """What is in a folder of unlabelled pictures: a map, groups, what to label first, what is odd."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ def overview(found: "Exploration", labels: Path | None) -> Section:
         )
     parts = [figures, tag("p", text(" ".join(said)))]
     if labels is not None:
-        parts.append(tag("pre", tag("code", text(f"edgetl train {labels}"))))
+        parts.append(tag("pre", tag("code", text(shlex.join(["edgetl", "train", str(labels)])))))
     return Section("What there is", join(*parts))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import edgetl
 from edgetl.reports.markup import Html, join, tag, text
+from edgetl.wording import encodable
 
 # Nothing may be loaded, whatever a label or file name tries to smuggle in.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -51,7 +52,7 @@ def render(title: str, subtitle: str, sections: Sequence[Section], *, style: Htm
             "footer", text(f"Written by edgetl {edgetl.__version__}. This page loads nothing from a network.")
         ),
     )
-    return f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', body), lang='en')}\n"
+    return encodable(f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', body), lang='en')}\n")
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from edgetl.errors import DatasetError
 from edgetl.images import SUFFIXES
 from edgetl.training import columns as cells
 from edgetl.training.columns import Column, Labels
+from edgetl.wording import encodable
 
 SPLIT_FOLDERS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -31,6 +32,8 @@ class Fault:
     """What was wrong, where, and the way out."""
     place: Path
     """The file or folder it is about."""
+    record: int | None = None
+    """Number of the record of the CSV file that cannot be used; None of anything else."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ class _Found:
     faults: list[Fault] = field(default_factory=list)
     passed_over: list[Path] = field(default_factory=list)
 
-    def fault(self, kind: str, sentence: str, place: Path) -> None:
-        self.faults.append(Fault(kind, sentence, place))
+    def fault(self, kind: str, sentence: str, place: Path, record: int | None = None) -> None:
+        self.faults.append(Fault(kind, sentence, place, record))
 
 
 def _read_folder(folder: Path, found: _Found) -> None:
@@ -164,9 +167,12 @@ def _read_classes(folder: Path, split: str | None, found: _Found) -> None:
 
 def _read_csv(file: Path, columns: Sequence[Column], found: _Found) -> None:
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
+        # Names of files are bytes, and need not be UTF-8; all else must be, see _read_line.
+        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as lines:
             reader = csv.DictReader(lines)
             names = [name.strip().lower() for name in reader.fieldnames or ()]
+            if not all(map(_is_text, names)):
+                raise _no_text(f"{file}, line 1")
             missing = [column.name for column in columns if column.name not in names]
             if missing and "path" in names:
                 there = ", ".join(name for name in names if name not in cells.RESERVED) or "columns you add"
@@ -176,8 +182,8 @@ def _read_csv(file: Path, columns: Sequence[Column], found: _Found) -> None:
             reader.fieldnames = names
             for record, line in enumerate(reader, 1):
                 _read_line(file, reader.line_num, record, line, columns, found)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{file} is no CSV file in UTF-8: {error}") from error
+    except csv.Error as error:
+        raise DatasetError(f"{file} is no CSV file: {error}") from error
 
 
 def _read_line(
@@ -196,14 +202,17 @@ def _read_line(
         values["label"] = cells.text_of([column.name for column in columns], answers)
     where = f"{file}, line {number}"
     path = file.parent / values["path"]
+    is_there = _is_file(path)
+    if not (_is_text(values["label"]) and (is_there or _is_text(values["path"]))):
+        raise _no_text(where)
     split = SPLIT_FOLDERS.get(values["split"].lower()) if values["split"] else None
     if not values["path"] or not (values["label"] or columns):
-        found.fault("bad line", f"{where} has no path or no label", file)
+        found.fault("bad line", f"{where} has no path or no label", file, record)
     elif values["split"] and split is None:
         sentence = f"{where} has the split {values['split']!r}: choose train, val or test"
-        found.fault("bad line", sentence, file)
-    elif not _is_file(path):
-        found.fault("missing file", f"{where} names {path}, which is not there", path)
+        found.fault("bad line", sentence, file, record)
+    elif not is_there:
+        found.fault("missing file", f"{where} names {path}, which is not there", path, record)
     else:
         kept = answers if cells.is_several(columns) else ()
         found.entries.append(Entry(path, values["label"], split, record, kept))
@@ -214,6 +223,14 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):  # a name that is too long, or has a NUL
         return False
+
+
+def _is_text(cell: str) -> bool:
+    return encodable(cell) == cell
+
+
+def _no_text(where: str) -> DatasetError:
+    return DatasetError(f"{where} is no text in UTF-8: save the file as CSV in UTF-8")
 
 
 def _subfolders(folder: Path) -> list[Path]:

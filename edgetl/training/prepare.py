@@ -151,8 +151,6 @@ def choose(
     if width not in row.widths:
         widths = ", ".join(f"{offered:g}" for offered in row.widths)
         raise UsageError(f"width {width:g} is not offered for {name}: choose {widths}")
-    if crop is not None and not 0 < crop <= 1:
-        raise UsageError(f"crop {crop:g} is not offered: choose above 0 and at most 1")
     return BackboneChoice(name, chosen_size, width, weights.find(row, width, weights_file, chosen_size), crop)
 
 

@@ -138,7 +138,7 @@ def read_splits(file: Path, root: Path, labels: tuple[str, ...], tasks: tuple[Ta
         said = [cells.labels_of(column, line[column.name]) for column in columns]
         return kinds.setdefault(of_photos.kind_of(said, tasks), len(kinds))
 
-    with file.open(newline="", encoding="utf-8") as lines:
+    with file.open(newline="", encoding="utf-8", errors="surrogateescape") as lines:
         photos = tuple(
             Photo(root / line["path"], label(line), line["split"], line["sha256"])
             for line in csv.DictReader(lines)

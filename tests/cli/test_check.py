@@ -1,6 +1,7 @@
 """What ``edgetl check`` prints, how it exits, and which command it names next."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -67,6 +68,51 @@ def test_fix_check_undo_from_end_to_end(photos: Path) -> None:
     nothing = run(photos, "--undo")
     assert nothing.exit_code == 2
     assert "photos has nothing in quarantine" in nothing.stderr
+
+
+def test_fix_exits_3_where_errors_are_left_and_checking_again_is_next(photos: Path) -> None:
+    leak(photos)
+    (photos / "train" / "wasps").mkdir()
+    fixed = run(photos, "--no-features", "--fix")
+    assert fixed.exit_code == 3
+    assert "fixed    1 file moved away" in fixed.stdout
+    assert "next: edgetl check photos\n" in fixed.stderr
+    assert "error: photos has 1 error that --fix does not mend, told above" in fixed.stderr
+
+
+def test_the_next_command_names_the_column_too(photos: Path) -> None:
+    rows = [f"{path},{path.parent.parent.name},{path.parent.name}" for path in sorted(photos.rglob("*.jpg"))]
+    Path("list.csv").write_text("\n".join(["path,split,state", *rows]) + "\n")
+    done = run("list.csv", "--column", "state", "--no-features")
+    assert "next: edgetl train list.csv --tasks state\n" in done.stderr
+    Path("list.csv").write_text("\n".join(["path,split,state", "gone.jpg,train,ants", *rows]) + "\n")
+    done = run("list.csv", "--column", "state", "--no-features")
+    assert "next: edgetl check list.csv --column state --fix\n" in done.stderr
+    fixed = run("list.csv", "--column", "state", "--no-features", "--fix")
+    assert (fixed.exit_code, "next: edgetl check list.fixed.csv --column state\n" in fixed.stderr) == (
+        0,
+        True,
+    )
+
+
+def test_a_name_that_a_terminal_would_obey_is_printed_as_text(photos: Path) -> None:
+    (photos / "train" / "ants" / "evil\x1b[31m\nred.jpg").write_bytes(b"no picture")
+    done = run(photos, "--no-features")
+    assert r"photos/train/ants/evil\x1b[31m\nred.jpg" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_name_that_is_no_utf8_is_printed_with_escapes(photos: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (photos / "train" / "ants" / name).write_bytes(b"no picture")
+    assert r"photos/train/ants/caf\udce9.jpg" in run(photos, "--no-features").stdout
+    told = json.loads(run(photos, "--no-features", "--json").stdout)
+    assert told["findings"][0]["photos"][0]["path"] == f"photos/train/ants/{name}"
+
+
+def test_the_page_of_a_folder_has_its_whole_name(photos: Path) -> None:
+    photos.rename("rest.v2")
+    assert "report   runs/rest.v2-check.html" in run("rest.v2", "--no-features").stdout
 
 
 def test_json_has_every_finding_with_its_files(photos: Path) -> None:

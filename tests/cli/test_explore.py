@@ -1,6 +1,7 @@
 """What ``edgetl explore`` prints, and which command it names next."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_page_and_labels_are_written_and_training_is_next(pictures: Path) -> Non
     assert (
         Path("runs/seen-labels.csv").read_text("utf-8").splitlines()[1].startswith(f"{pictures.resolve()}/")
     )
+
+
+def test_the_page_names_a_command_that_can_be_pasted(pictures: Path) -> None:
+    assert run(pictures, "--labels", "my labels.csv").exit_code == 0
+    assert "edgetl train &#x27;my labels.csv&#x27;" in Path("runs/seen-explore.html").read_text("utf-8")
+
+
+def test_a_name_that_a_terminal_would_obey_is_printed_as_text(pictures: Path) -> None:
+    (pictures / "0.jpg").rename(pictures / "0\x1b[31m\nred.jpg")
+    (pictures / "1.jpg").rename(pictures / os.fsdecode(b"caf\xe9.jpg"))
+    done = run(pictures, "--first", "5")
+    assert done.exit_code == 0, done.stderr
+    assert "\x1b" not in done.stdout
+    assert len(done.stdout.splitlines()) == len(run(pictures, "--force").stdout.splitlines())
 
 
 def test_labels_that_stand_there_are_kept_unless_forced(pictures: Path) -> None:

@@ -237,7 +237,8 @@ def whole_check_page() -> str:
     photos = {"train": 2_000_000, "val": 0, "test": 400}
     created = "2026-11-22T10:00:00+00:00"
     report = CheckReport(
-        *(root, root, created, photos, ("ants", "bees" * 20), tuple(findings), False, 4, (), root / ".q", 1.0)
+        *(root, root, created, photos, ("ants", "bees" * 20), tuple(findings), False, 4, (), root / ".q"),
+        *((), 1.0),
     )
     # Photos of a camera are as hard to compress as the noise in these.
     noise = [np.asarray(support.scene(200, 150, seed=seed)) for seed in range(8)]

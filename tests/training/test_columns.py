@@ -1,5 +1,6 @@
 """What the columns of a CSV file say of a photo: several tasks, or any number of labels."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import support
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgetl import files
 from edgetl.errors import DatasetError, UsageError
 from edgetl.training import columns, dataset, listing, run
 from edgetl.training.columns import Column
@@ -79,6 +81,14 @@ def test_splits_csv_keeps_all_that_is_said(photos: Path, tmp_path: Path) -> None
         found.name_of(photo) for photo in found.photos
     ]
     assert again.fingerprint == found.fingerprint
+
+
+def test_splits_csv_keeps_names_that_are_no_utf8(photos: Path, tmp_path: Path) -> None:
+    place = photos / os.fsdecode(b"caf\xe9.png")
+    labels = ("ants", "bees")
+    found = dataset.Dataset(photos, labels, (dataset.Photo(place, 1, "train", "0" * 64),))
+    files.write_text(tmp_path / "splits.csv", run.splits_csv(found))
+    assert run.read_splits(tmp_path / "splits.csv", photos, labels) == found
 
 
 def test_every_part_of_a_split_has_the_rare_label(photos: Path) -> None:

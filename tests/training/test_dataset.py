@@ -215,6 +215,16 @@ def test_refuses_a_csv_line_by_its_number(tmp_path: Path) -> None:
     assert "needs a first line with the columns path,label" in refusal(file)
 
 
+@pytest.mark.parametrize("line", ["a.jpg,fl\xfcgge", "fl\xfcgge.jpg,bee"])
+def test_refuses_a_csv_that_is_not_in_utf8_by_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    file = tmp_path / "photos.csv"
+    file.write_text(f"path,label\na.jpg,rose\n{line}\n", "latin-1")
+    assert f"{file}, line 3 is no text in UTF-8: save the file as CSV in UTF-8" == refusal(file)
+    file.write_text("path,label\na.jpg,rose\n", "utf-16")
+    assert f"{file}, line 1 is no text in UTF-8: save the file as CSV in UTF-8" == refusal(file)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_as_a_csv_are_refused_in_a_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

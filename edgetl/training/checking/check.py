@@ -1,7 +1,8 @@
 """``edgetl check``: everything that is wrong with photos and labels, not only the first thing."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -35,12 +36,13 @@ from edgetl.training.checking.findings import SEVERITIES, Finding
 from edgetl.training.checking.report import CheckReport
 from edgetl.training.checking.subject import Subject
 from edgetl.training.columns import columns_of
-from edgetl.training.dataset import SPLITS, Photo
+from edgetl.training.dataset import SPLITS, Dataset, Photo
+from edgetl.training.listing import Fault, Listing
 from edgetl.training.prepare import BackboneChoice
 from edgetl.training.threads import threads_for
 
-_CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure, shortcuts)
-"""Finders that need no features; each has ``find(subject)``."""
+_CHEAP = (listed, unreadable, classes, claims, sizes, colours, exposure)
+"""Finders that need neither features nor chance; each has ``find(subject)``."""
 _FEWEST_JUDGED = 20
 """Photos under which the others say too little of a label."""
 
@@ -99,13 +101,10 @@ def check(
         photos = dataset.assemble(found, lost)
     seen, damaged = pictures.describe(photos.photos, contract, progress)
     split_here = dataset.is_split_here(found)
-    faults = [
-        *found.faults,
-        *rules.faults(found),
-        *dataset.faults_of_counts(photos, split_here=split_here),
-    ]
-    subject = Subject(found, tuple(faults), photos, split_here, contract, seen, {**lost, **damaged})
+    faults = tuple(_faults(found, photos, split_here=split_here))
+    subject = Subject(found, faults, photos, split_here, contract, seen, {**lost, **damaged})
     findings = [finding for finder in _CHEAP for finding in finder.find(subject)]
+    findings += shortcuts.find(subject, seed)
     table = _features(subject, choice, engine, progress) if choice and subject.photos else None
     groups = duplicates.find(subject.photos, table, progress)
     findings += copies.find(subject, groups)
@@ -117,7 +116,7 @@ def check(
 
         with progress.step("compare the splits"):
             findings += shift.find(subject, rows, seed)
-        if len(photos.labels) > 1 and len(subject.photos) >= _FEWEST_JUDGED:
+        if len({photo.label for photo in subject.photos}) > 1 and len(subject.photos) >= _FEWEST_JUDGED:
             with progress.step("judge the labels"):
                 labels = np.array([photo.label for photo in subject.photos])
                 with threads_for(1):  # its products are small, and a second thread would only be in the way
@@ -128,9 +127,9 @@ def check(
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     small = thumbnails.make(checked.shown(findings)) if out is not None else {}  # before anything moves
     suspect = [note for finding in doubted for note in finding.photos] if fix_suspects else []
-    away = fixing.plan(subject, copies.to_remove(groups, looks=fix_suspects), suspect)
-    lines = sum(fault.kind in ("missing file", "bad line") for fault in faults)
-    fixed = fixing.apply(found, away) if (fix or fix_suspects) and (away or lines) else None
+    plan = fixing.plan(subject, copies.to_remove(groups, looks=fix_suspects), suspect)
+    fixed = fixing.apply(found, plan) if (fix or fix_suspects) and plan.count else None
+    left = findings if fixed is None else _after(plan, subject, groups)
     report = CheckReport(
         data=source,
         root=found.root,
@@ -139,14 +138,33 @@ def check(
         labels=photos.labels,
         findings=tuple(findings),
         features=look,
-        fixable=len(away) + lines,
-        moved=tuple(away) if fixed else (),
+        fixable=plan.count,
+        moved=tuple(plan.why) if fixed else (),
         fixed=fixed,
+        left=tuple(finding for finding in left if finding.severity == "error"),
         seconds=round(time.perf_counter() - started, 3),
     )
     if out is not None:
         files.write_text(Path(out), pages.check_page(report, small))
     return report
+
+
+def _faults(found: Listing, photos: Dataset, *, split_here: bool) -> Iterator[Fault]:
+    """All that training would refuse."""
+    yield from found.faults
+    yield from rules.faults(found)
+    yield from dataset.faults_of_counts(photos, split_here=split_here)
+
+
+def _after(plan: fixing.Plan, subject: Subject, groups: Sequence[duplicates.Group]) -> list[Finding]:
+    """What those who tell of errors find in the rest of a dataset."""
+    found = plan.rest(subject.listing)
+    kept = tuple(photo for photo in subject.dataset.photos if photo not in plan.photos)
+    photos = replace(subject.dataset, photos=kept)
+    faults = tuple(_faults(found, photos, split_here=subject.split_here))
+    rest = replace(subject, listing=found, dataset=photos, faults=faults)
+    left = copies.find(rest, copies.without(groups, plan.photos))
+    return [*listed.find(rest), *unreadable.find(rest), *left]
 
 
 def _features(

@@ -1,5 +1,7 @@
 """Grey photos among colour ones and colour among grey; a class that differs in it is a shortcut."""
 
+from collections import Counter
+
 from edgetl import extras
 from edgetl.training.checking.findings import Finding
 from edgetl.training.checking.subject import Subject
@@ -39,16 +41,17 @@ def find(subject: Subject) -> list[Finding]:
 def _shortcuts(subject: Subject, word: str) -> dict[str, float]:
     """The share of each class that is ``word``, of those that differ from the rest."""
     stats = extras.load("scipy.stats", extra="train", purpose="checking photos")
+    photos = Counter(photo.label for photo in subject.photos)
+    are_odd = Counter(p.label for p in subject.photos if subject.of(p).is_grey == (word == "grey"))
     found = {}
     for number, label in enumerate(subject.labels):
-        cells = [[0, 0], [0, 0]]
-        for photo in subject.photos:
-            cells[photo.label != number][subject.of(photo).is_grey != (word == "grey")] += 1
-        (odd, plain), (odd_rest, plain_rest) = cells
-        if not odd + plain or not odd_rest + plain_rest:
+        count, odd = photos[number], are_odd[number]
+        others, odd_others = photos.total() - count, are_odd.total() - odd
+        if not count or not others:
             continue
-        share, rest = odd / (odd + plain), odd_rest / (odd_rest + plain_rest)
-        if abs(share - rest) >= _CLEARLY:
+        share = odd / count
+        if abs(share - odd_others / others) >= _CLEARLY:
+            cells = [[odd, count - odd], [odd_others, others - odd_others]]
             chance = float(stats.fisher_exact(cells).pvalue)  # R. A. Fisher, 1935
             if chance * len(subject.labels) < _CHANCE:
                 found[label] = share

@@ -86,7 +86,8 @@ def _passed_over(subject: Subject) -> list[Finding]:
         )
         notes = tuple(PhotoNote(path, note=_true_ending(path)) for path in hidden)
         found.append(Finding("pictures passed over", "warning", title, notes))
-    others = [path for path in files if path not in set(hidden)]
+    known = set(hidden)
+    others = [path for path in files if path not in known]
     if others:
         title = f"{counted(len(others), 'file')} beside the photos taken for no picture ({_endings(others)})"
         found.append(Finding("other files", "note", title, tuple(PhotoNote(path) for path in others)))

@@ -19,11 +19,12 @@ from edgetl.progress import Progress
 from edgetl.runtime.engines import available_cores
 from edgetl.training.dataset import Photo
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Raise it when the same photo would be described differently: old cache entries are then left alone."""
 _AT_ONCE = 512
 _NUMBERS = 7
-_EXIF_FORMATS = ("JPEG", "WEBP", "TIFF")  # for PNG, Pillow would decode all of it to find none
+# MPO: a JPEG of several pictures, as phones take. For PNG, Pillow would decode all of it to find none.
+_EXIF_FORMATS = ("JPEG", "MPO", "WEBP", "TIFF")
 _MAKE, _MODEL, _CHANGED, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003  # EXIF 2.32, tables 4 and 6
 _LONGEST = 60
 

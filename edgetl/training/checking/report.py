@@ -28,11 +28,13 @@ class CheckReport:
     features: bool
     """Whether they were computed: without, shift, suspects and near duplicates are not looked for."""
     fixable: int
-    """Files that ``--fix`` would move away, or take out of the CSV file."""
+    """Files that ``--fix`` would move away, or lines that it would take out of the CSV file."""
     moved: tuple[Path, ...]
-    """Where those stood that it did."""
+    """Where the files stood that it moved, or that it took out."""
     fixed: Path | None
     """The quarantine folder that they are in now, or the new CSV file; None where nothing was fixed."""
+    left: tuple[Finding, ...]
+    """Errors that are there still: those that fixing did not mend, and all where nothing was fixed."""
     seconds: float
 
     def of(self, severity: Severity) -> tuple[Finding, ...]:
@@ -41,7 +43,7 @@ class CheckReport:
 
     @property
     def passed(self) -> bool:
-        """Whether there is no error."""
+        """Whether there was no error."""
         return not self.of("error")
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,5 +61,6 @@ class CheckReport:
             "fixable": self.fixable,
             "moved": [str(path) for path in self.moved],
             "fixed": str(self.fixed) if self.fixed else None,
+            "left": [finding.kind for finding in self.left],
             "seconds": self.seconds,
         }

@@ -23,7 +23,9 @@ _Z = 2.5758293035489004  # 99 %: classifiers of different folds share photos, an
 _FEWEST = 10
 """Photos of a class that both splits need."""
 _MOST = 3000
-"""Photos of either split that are looked at: more would not change what is told."""
+"""Photos of either split, about, that are looked at: more would not change what is told."""
+_EACH = 50
+"""Photos of a class that are looked at, of many classes: all of some rather than too few of all."""
 _COMPONENTS = 100
 _FOLDS = 5
 _NOTABLE, _CLEAR = 0.65, 0.8
@@ -53,15 +55,9 @@ def find(subject: Subject, rows: Callable[[Sequence[Photo]], Floats], seed: int 
         return []  # drawn at random: there is no shift to find
     splits = np.array([photo.split for photo in subject.photos])
     labels = np.array([photo.label for photo in subject.photos])
-    random = np.random.default_rng(seed)
-    chosen = np.sort(
-        np.concatenate(
-            [
-                random.permutation(np.flatnonzero(splits == split))[:_MOST]
-                for split in ("train", subject.scored_split)
-            ]
-        )
-    )
+    chosen = _drawn(splits == "train", splits == subject.scored_split, labels, seed)
+    if not len(chosen):
+        return []
     features = rows([subject.photos[place] for place in chosen])
     # Half a second of work, which two threads of BLAS on a busy machine made sixteen.
     with extras.load("threadpoolctl", extra="train", purpose="checking photos").threadpool_limits(1):
@@ -95,6 +91,22 @@ def find(subject: Subject, rows: Callable[[Sequence[Photo]], Floats], seed: int 
     )
     severity: Severity = "warning" if found.area.value >= _CLEAR else "note"
     return [Finding("shift between splits", severity, title, notes)]
+
+
+def _drawn(train: NDArray[np.bool_], scored: NDArray[np.bool_], labels: Labels, seed: int) -> Labels:
+    """Photos to look at, ascending: as many of each class, of classes that both splits have enough of."""
+    random = np.random.default_rng(seed)
+    order = np.argsort(labels, kind="stable")
+    classes = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+    each = max(_EACH, _MOST // len(classes))
+    chosen, count = [np.zeros(0, np.int64)], 0
+    for number in random.permutation(len(classes)):
+        mine = classes[number]
+        parts = [random.permutation(mine[split[mine]])[:each] for split in (train, scored)]
+        if min(map(len, parts)) >= _FEWEST and count < _MOST:
+            chosen += parts
+            count += max(map(len, parts))
+    return np.sort(np.concatenate(chosen))
 
 
 def separate(features: Floats, scored: NDArray[np.bool_], labels: Labels, seed: int = 0) -> Separation | None:

@@ -49,7 +49,12 @@ class Candidate:
 
 
 def at_hand(
-    classes: int, *, size: int | None = None, width: float | None = None, files: Path | None = None
+    classes: int,
+    *,
+    size: int | None = None,
+    width: float | None = None,
+    crop: float | None = None,
+    files: Path | None = None,
 ) -> tuple[Candidate, ...]:
     """Every backbone that can be trained on without a download, cheapest first.
 
@@ -57,6 +62,7 @@ def at_hand(
         classes: of the head.
         size: only this input size, pixels.
         width: only this width multiplier.
+        crop: share of a photo's centre that is kept; None takes each backbone's own.
         files: a weights file, or a folder of them, to choose from instead; their names begin with that of
             the backbone, like ``mobilenet_v2_1.0_160_no_top.weights.h5``.
 
@@ -65,7 +71,7 @@ def at_hand(
         WeightsError: there are no weights at all.
     """
     found = [
-        Candidate(BackboneChoice(row.name, pixels, wide, source), _size(row, wide, classes))
+        Candidate(BackboneChoice(row.name, pixels, wide, source, crop), _size(row, wide, classes))
         for row, wide, pixels, source in (_of_files(files, size) if files is not None else _installed(size))
         if width is None or wide == width
     ]

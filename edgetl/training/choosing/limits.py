@@ -53,11 +53,12 @@ class Limits:
             return f"{said}, over {format_duration(self.latency_s)}"
         return None
 
-    def nothing_fits(self, candidates: Sequence[Candidate]) -> GateError:
+    def nothing_fits(self, candidates: Sequence[Candidate], untried: int = 0) -> GateError:
         """The error for when none keeps to the limits: it names the nearest with its figures.
 
         Args:
             candidates: one or more, all of which break a limit.
+            untried: how many others there are.
         """
         wishes = []
         if self.latency_s is not None:
@@ -74,9 +75,10 @@ class Limits:
             )
             if said
         )
+        tried = f" that were tried, of {len(candidates) + untried}," if untried else ""
         return GateError(
-            f"none of the {len(candidates)} candidates keeps to {' and '.join(wishes)}: the nearest is "
-            f"{nearest.name}, with {figures or 'nothing known of it'}; allow that, or give weights of a "
+            f"none of the {len(candidates)} candidates{tried} keeps to {' and '.join(wishes)}: the nearest "
+            f"is {nearest.name}, with {figures or 'nothing known of it'}; allow that, or give weights of a "
             "smaller backbone with --weights"
         )
 

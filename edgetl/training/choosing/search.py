@@ -71,15 +71,15 @@ def search(
     if limits.board is not None:
         board, classes = limits.board, len(photos.labels)
         candidates = [one.at(estimated(one.choice, board, classes)) for one in candidates]
-    left = _within(candidates, limits, dropped)
-    left = _thinned(left, dropped)
+    fitting = _within(candidates, limits, dropped)
+    left = _thinned(fitting, limits, dropped)
     sample = _sample(photos)
     progress.note(_announced(left, len(sample), len(_learnable(photos)), best))
     ready = _prepare_all(left, engine, len(photos.labels), dropped, progress)
     if limits.board is None:
         with progress.step("measure latencies on this machine"):
             ready = [(one.at(measured(prepared)), prepared) for one, prepared in ready]
-        kept = _within([one for one, _ in ready], limits, dropped)
+        kept = _within([one for one, _ in ready], limits, dropped, untried=len(fitting) - len(left))
         ready = [(one, prepared) for one, prepared in ready if one in kept]
     scored: list[tuple[Judged, Prepared]] = []
     for number, (candidate, prepared) in enumerate(ready, 1):
@@ -100,22 +100,36 @@ def search(
     )
 
 
-def _within(candidates: Sequence[Candidate], limits: Limits, dropped: list[Judged]) -> list[Candidate]:
+def _within(
+    candidates: Sequence[Candidate], limits: Limits, dropped: list[Judged], *, untried: int = 0
+) -> list[Candidate]:
     reasons = [limits.broken_by(one) for one in candidates]
     if all(reasons):
-        raise limits.nothing_fits(candidates)
+        raise limits.nothing_fits(candidates, untried)
     dropped += [Judged(one, why=why) for one, why in zip(candidates, reasons, strict=True) if why]
     return [one for one, why in zip(candidates, reasons, strict=True) if not why]
 
 
-def _thinned(candidates: Sequence[Candidate], dropped: list[Judged]) -> list[Candidate]:
-    """At most :data:`MOST`: of each backbone the largest that fits, then the second largest, and so on."""
-    families: dict[tuple[str, float], list[Candidate]] = defaultdict(list)
-    for one in sorted(candidates, key=lambda one: -one.cost):
-        families[one.choice.name, one.choice.width].append(one)
-    ordered = [one for rank in zip_longest(*families.values()) for one in rank if one is not None]
-    dropped += [Judged(one, why=f"not tried: {MOST} others come first") for one in ordered[MOST:]]
-    return sorted(ordered[:MOST], key=lambda one: one.cost)
+def _thinned(candidates: Sequence[Candidate], limits: Limits, dropped: list[Judged]) -> list[Candidate]:
+    """At most :data:`MOST`: of each backbone the largest that fits, then the second largest, and so on.
+
+    Which are fast enough for a limit on this machine is not known yet: there, from the smallest of all to the
+    largest, in even steps.
+    """
+    if limits.latency_s is not None and limits.board is None:
+        ascending = sorted(candidates, key=lambda one: one.cost)
+        steps = np.linspace(0, len(ascending) - 1, min(MOST, len(ascending))).round().astype(int).tolist()
+        first = [ascending[step] for step in steps]
+    else:
+        families: dict[tuple[str, float], list[Candidate]] = defaultdict(list)
+        for one in sorted(candidates, key=lambda one: -one.cost):
+            families[one.choice.name, one.choice.width].append(one)
+        ranks = zip_longest(*families.values())
+        first = [one for rank in ranks for one in rank if one is not None][:MOST]
+    dropped += [
+        Judged(one, why=f"not tried: {MOST} others come first") for one in candidates if one not in first
+    ]
+    return sorted(first, key=lambda one: one.cost)
 
 
 def _learnable(photos: Dataset) -> list[Photo]:

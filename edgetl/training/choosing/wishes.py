@@ -18,8 +18,11 @@ def check(wanted: TrainConfig) -> None:
     """Refuse options that do not go together, before the slow work.
 
     Raises:
-        UsageError: a limit without ``auto``, a limit that is none, an unknown board, or no candidates.
+        UsageError: a crop that is none, a limit without ``auto``, a limit that is none, an unknown board, or
+            no candidates.
     """
+    if wanted.crop is not None and not 0 < wanted.crop <= 1:
+        raise UsageError(f"crop {wanted.crop:g} is not offered: choose above 0 and at most 1")
     limits = _limits(wanted)
     if wanted.backbone != AUTO:
         if limits != Limits() or wanted.candidates is not None:
@@ -34,7 +37,7 @@ def check(wanted: TrainConfig) -> None:
 
 
 def search(photos: Dataset, wanted: TrainConfig, engine: str, progress: Progress) -> Outcome:
-    """Search as the options say. A size or weights that they name are kept to, and so is a width but 1.
+    """Search as the options say. A size, crop or weights that they name are kept to, and a width but 1.
 
     Raises:
         GateError: none of the candidates keeps to the limits.
@@ -51,6 +54,7 @@ def search(photos: Dataset, wanted: TrainConfig, engine: str, progress: Progress
             len(photos.labels),
             size=wanted.size,
             width=None if wanted.width == 1.0 else wanted.width,
+            crop=wanted.crop,
             files=Path(wanted.weights) if wanted.weights else None,
         ),
         _limits(wanted),

@@ -30,7 +30,7 @@ from edgetl.training.features import FeatureTable
 from edgetl.training.photo import Photo
 from edgetl.training.prepare import Prepared
 from edgetl.training.threads import threads_for
-from edgetl.wording import counted
+from edgetl.wording import agreeing, counted
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 _TYPICAL = 12
@@ -102,8 +102,12 @@ def explore(
     table, unreadable = features.extract(found.photos, prepared, progress)
     found = found.without(unreadable)
     if found.unreadable:
-        name, reason = next(iter(found.unreadable.items()))
-        progress.warn(f"{len(found.unreadable)} files cannot be read and are left out; {name}: {reason}")
+        path, reason = next(iter(found.unreadable.items()))
+        count = len(found.unreadable)
+        progress.warn(
+            f"{counted(count, 'file')} cannot be read and {agreeing(count, 'is', 'are')} left out; "
+            f"{reason if str(path) in reason else f'{path}: {reason}'}"
+        )
     photos = found.photos
     points = space.components(table, [photo.sha256 for photo in photos])
     grouped = grouping.find(points, groups, seed=seed, progress=progress)

@@ -49,7 +49,7 @@ def choose(
     """
     useful = np.setdiff1d(np.arange(len(points)), left_out)
     if len(useful) <= wanted:
-        return useful
+        return useful[np.argsort(distances[useful] if unsure is None else -unsure[useful], kind="stable")]
     seen = np.sort(np.random.default_rng(seed).permutation(useful)[:_LEARNT_ON])
     # Some doubt everywhere: what the model is wrongly sure of must not be out of sight.
     weights = None if unsure is None else 0.05 + unsure[seen]

@@ -118,7 +118,8 @@ class Exploration:
 def labels_csv(found: Exploration, folder: Path) -> str:
     """The text of a CSV file that ``edgetl train`` takes, and that a user looks through before.
 
-    Those to label first are on top, then group by group, the least sure first.
+    Those to label first are on top, then group by group, the least sure first. A file that a link leads to
+    has one line.
 
     Args:
         found: with its pictures.
@@ -133,8 +134,7 @@ def labels_csv(found: Exploration, folder: Path) -> str:
         key=lambda picture: (picture.first or len(found.pictures) + 1, picture.group, picture.score or 0),
     )
     for picture in order:
-        for path in (picture.path, *picture.copies):
-            place = path.resolve()
+        for place in dict.fromkeys(path.resolve() for path in (picture.path, *picture.copies)):
             told = place.relative_to(base) if place.is_relative_to(base) else place
             score = "" if picture.score is None else f"{picture.score:.3f}"
             odd = "odd" if picture.odd else ""

@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 
 import edgetl
 from edgetl import images
+from edgetl.contract import Contract
 from edgetl.errors import DatasetError
 from edgetl.progress import Progress
 from edgetl.training.checking import pictures
@@ -352,6 +353,29 @@ def test_exif_data_tell_the_camera_and_damaged_ones_do_not_matter(tmp_path: Path
         .replace(b"II*\x00", b"II\x00\x00")
     )
     assert pictures.measure(1, images.open_header(data), pixels).camera == ""
+
+
+def test_a_picture_of_several_as_phones_take_has_a_camera_and_a_time(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110] = "Acme", "Phone 4"
+    exif.get_ifd(0x8769)[0x9003] = "2026:11:22 10:00:00"
+    depth = Image.new("RGB", (64, 48), "grey")
+    place = tmp_path / "a.jpg"
+    Image.new("RGB", (64, 48), "red").save(place, "MPO", exif=exif, save_all=True, append_images=[depth])
+    contract = Contract(32, 32)
+    found = pictures.measure(1, images.open_header(place), images.decode(place, contract))
+    assert (found.format, found.camera, found.taken) == ("MPO", "Acme Phone 4", "2026:11:22 10:00:00")
+
+
+def test_a_class_without_a_readable_photo_leaves_no_labels_to_judge(
+    clean: Path, tmp_path: Path, own_cache: Path
+) -> None:
+    shutil.copytree(clean / "train" / "ants", tmp_path / "photos" / "ants")
+    (tmp_path / "photos" / "bees").mkdir()
+    for number in range(8):
+        (tmp_path / "photos" / "bees" / f"{number}.jpg").write_bytes(b"ftypheic %d" % number)
+    report = edgetl.check(tmp_path / "photos")
+    assert len(names(report, "unreadable files")) == 8
 
 
 def test_a_check_finds_the_features_that_a_training_left(solar_run: Run, solar_photos: Path) -> None:

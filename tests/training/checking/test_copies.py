@@ -136,13 +136,22 @@ def test_the_same_bytes_are_one_group() -> None:
     assert find_duplicates([*same, other]) == (Group(tuple(same), "exact", 1.0),)
 
 
+def test_fixing_is_promised_only_where_the_label_is_certain() -> None:
+    scored, same, other = photo("z", "test"), photo("a"), photo("b", label=1)
+    everything = subject(scored, same, other)
+    promised = copies.find(everything, [Group((same, scored), "exact", 1.0)])[0].title
+    assert promised.endswith("--fix moves the copies in train away and leaves the scored photos alone")
+    doubtful = copies.find(everything, [Group((other, scored), "exact", 1.0)])[0].title
+    assert doubtful.endswith("they have two labels, so look which is right, and remove the wrong copies")
+
+
 def test_no_class_is_emptied_by_fixing() -> None:
     train = [photo(name) for name in "abcd"]
     bees = [photo(name, label=1) for name in "efgh"]
     leaks = [photo("z", "test")]
     everything = subject(*train, *bees, *leaks)
-    assert set(fixing.plan(everything, train[:2], ())) == {train[0].path, train[1].path}
-    assert fixing.plan(everything, train[:3], ()) == {}
+    assert set(fixing.plan(everything, train[:2], ()).why) == {train[0].path, train[1].path}
+    assert fixing.plan(everything, train[:3], ()).why == {}
 
 
 class Doubt:

@@ -1,7 +1,9 @@
 """--fix moves and never deletes, at whatever moment it dies; --undo brings everything back."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import support
 
 import edgetl
 from edgetl import files
-from edgetl.errors import DatasetError, UsageError
+from edgetl.errors import DatasetError, UsageError, WriteError
 from edgetl.training import dataset
 from edgetl.training.checking import quarantine
 from edgetl.training.checking.report import CheckReport
@@ -163,6 +165,133 @@ def test_of_a_csv_file_another_is_written_and_no_file_moves(spoilt: Path, tmp_pa
         light(file, fix=True)
     with pytest.raises(UsageError, match="is a CSV file, which --fix never changes"):
         quarantine.undo(file)
+
+
+def listing_of(folder: Path, place: Path, *more: str) -> Path:
+    """A CSV file of the photos of a folder, in its own splits, and further lines."""
+    rows = [
+        f"{path.relative_to(place.parent)},{path.parent.name},{path.parent.parent.name}"
+        for path in sorted(folder.rglob("*.jpg"))
+    ]
+    place.write_text("\n".join(["path,label,split", *rows, *more]) + "\n")
+    return place
+
+
+def test_a_photo_that_a_csv_file_lists_in_two_splits_keeps_the_scored_line(
+    spoilt: Path, tmp_path: Path
+) -> None:
+    twice = "photos/test/bees/220.jpg,bees,train"
+    file = listing_of(spoilt, tmp_path / "photos.csv", twice)
+    report = light(file, fix=True)
+    assert report.fixed is not None
+    kept = report.fixed.read_text().splitlines()
+    assert "photos/test/bees/220.jpg,bees,test" in kept
+    assert twice not in kept
+    assert report.fixable == len(GONE) + 1
+
+
+def test_lines_of_which_a_column_says_nothing_stay(spoilt: Path, tmp_path: Path) -> None:
+    rows = listing_of(spoilt, tmp_path / "photos.csv").read_text().splitlines()
+    file = tmp_path / "columns.csv"
+    # Every third photo has no state.
+    states = [f"{row},{'' if number % 3 == 0 else row.split(',')[1]}" for number, row in enumerate(rows[1:])]
+    bad = ["gone.jpg,ants,train,ants"]
+    file.write_text("\n".join([f"{rows[0]},state", *states, *bad]) + "\n")
+    report = light(file, fix=True, column="state")
+    assert report.fixed is not None
+    left = set(report.fixed.read_text().splitlines())
+    assert {state for state in states if state.endswith(",")} <= left
+    assert len(left) == 1 + len(states) - (report.fixable - len(bad))
+    assert not left & set(bad)
+
+
+def test_a_split_that_is_a_link_to_another_loses_nothing(spoilt: Path) -> None:
+    shutil.rmtree(spoilt / "val")
+    (spoilt / "val").symlink_to("test")
+    before = tree(spoilt / "test")
+    report = light(spoilt, fix=True)
+    assert tree(spoilt / "test") == before
+    assert "val/ants/200.jpg" not in {path.relative_to(spoilt).as_posix() for path in report.moved}
+    assert "leaks between splits" in {finding.kind for finding in report.left}
+
+
+def test_a_train_photo_that_a_scored_one_is_a_link_to_stays(spoilt: Path) -> None:
+    link = spoilt / "test" / "ants" / "link.jpg"
+    link.symlink_to("../../train/ants/0.jpg")
+    report = light(spoilt, fix=True)
+    assert link.exists()
+    assert spoilt / "train" / "ants" / "0.jpg" not in report.moved
+
+
+def test_a_train_photo_that_is_a_link_to_a_scored_one_moves_and_comes_back(spoilt: Path) -> None:
+    link = spoilt / "train" / "ants" / "link.jpg"
+    link.symlink_to("../../test/ants/201.jpg")
+    report = light(spoilt, fix=True)
+    assert link in report.moved
+    assert not link.is_symlink()
+    assert (spoilt / "test" / "ants" / "201.jpg").is_file()
+    quarantine.undo(spoilt)
+    assert link.is_file()
+
+
+def test_no_class_that_edgetl_splits_is_left_with_too_few_to_be_split(tmp_path: Path) -> None:
+    for label, start, count in (("ants", 0, 8), ("bees", 10, 4)):
+        (tmp_path / label).mkdir()
+        for number in range(start, start + count):
+            data = support.encoded(support.scene(64, 48, seed=number))
+            (tmp_path / label / f"{number}.jpg").write_bytes(data)
+        (tmp_path / label / "broken.jpg").write_bytes(b"\xff\xd8\xff broken " + label.encode())
+    report = light(tmp_path, fix=True)
+    assert report.moved == (tmp_path / "ants" / "broken.jpg",)
+    assert {finding.kind for finding in report.left} == {"unreadable files"}
+    assert dataset.read(tmp_path).labels == ("ants", "bees")
+
+
+def test_a_name_that_is_no_utf8_is_moved_and_comes_back(spoilt: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    place = spoilt / "train" / "bees" / name
+    (spoilt / "train" / "bees" / "broken.jpg").rename(place)
+    page = tmp_path / "page.html"
+    assert place in light(spoilt, fix=True, out=page).moved
+    assert r"caf\udce9.jpg" in page.read_text("utf-8")
+    assert place in quarantine.undo(spoilt).restored
+
+
+def test_a_name_that_is_no_utf8_is_listed_by_the_new_csv_file(spoilt: Path, tmp_path: Path) -> None:
+    (spoilt / "train" / "bees" / "20.jpg").rename(spoilt / "train" / "bees" / os.fsdecode(b"caf\xe9.jpg"))
+    file = tmp_path / "photos.csv"
+    files.write_text(file, "path,label,split\n")
+    rows = [
+        f"{path.relative_to(tmp_path)},{path.parent.name},{path.parent.parent.name}"
+        for path in sorted(spoilt.rglob("*.jpg"))
+    ]
+    files.write_text(file, "\n".join(["path,label,split", *rows]) + "\n")
+    fixed = light(file, fix=True).fixed
+    assert fixed is not None
+    assert b"photos/train/bees/caf\xe9.jpg,bees,train\n" in fixed.read_bytes()
+    assert light(fixed).photos["train"] == 8 + 8 + 1
+
+
+def test_data_that_cannot_be_written_are_refused_before_they_are_read(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "immutable")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(WriteError, match=rf"undo\.json: make {spoilt} writable, or copy the data and fix"):
+        light(spoilt, fix=True)
+
+
+def test_errors_that_moving_files_does_not_mend_are_told_as_left(spoilt: Path) -> None:
+    (spoilt / "train" / "wasps").mkdir()
+    report = light(spoilt, fix=True)
+    assert {finding.kind for finding in report.left} == {
+        "empty class",
+        "leaks between splits",
+        "one picture, two labels",
+    }
+    assert "unreadable files" in {finding.kind for finding in report.findings}
 
 
 def test_undo_refuses_where_nothing_was_moved_away(spoilt: Path) -> None:

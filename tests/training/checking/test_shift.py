@@ -1,13 +1,22 @@
 """Splits of one source are not told apart, two sources are, and the interval keeps its promise."""
 
+import itertools
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgetl.contract import Contract
+from edgetl.training.arrays import Floats
 from edgetl.training.checking import shift
+from edgetl.training.checking.pictures import Picture
+from edgetl.training.checking.subject import Subject
+from edgetl.training.dataset import Dataset, Photo
+from edgetl.training.listing import Listing
 
 SCORED = np.arange(80) % 2 == 0
 LABELS = np.arange(80) // 2 % 2
@@ -44,6 +53,33 @@ def test_more_of_one_class_in_test_is_no_shift() -> None:
 
 def test_too_few_photos_are_not_compared() -> None:
     assert shift.separate(features(0)[:30], SCORED[:30], LABELS[:30]) is None
+
+
+def test_a_shift_is_found_in_very_many_classes_of_few_photos() -> None:
+    classes, each = 400, 12
+    folder = Path("data")
+    labels = tuple(f"{number:03}" for number in range(classes))
+    photos = tuple(
+        Photo(folder / f"{split}-{label}-{number}.jpg", label, split, f"{place:064x}")
+        for place, (label, split, number) in enumerate(
+            itertools.product(range(classes), ("train", "test"), range(each))
+        )
+    )
+    drawn = np.random.default_rng(0).normal(size=(len(photos), 30)).astype(np.float32)
+    drawn[[photo.split == "test" for photo in photos], 0] += 3
+    rows = {photo.sha256: row for photo, row in zip(photos, drawn, strict=True)}
+    seen = {photo.sha256: Picture(64, 48, 1, 99.0, 99.0, 9.0, 9.0, "JPEG", "RGB", "", "") for photo in photos}
+    dataset = Dataset(folder, labels, photos)
+    subject = Subject(Listing(folder, ()), (), dataset, False, Contract(224, 224), seen, {})
+    looked_at: list[Photo] = []
+
+    def of(chosen: Sequence[Photo]) -> Floats:
+        looked_at.extend(chosen)
+        return np.stack([rows[photo.sha256] for photo in chosen])
+
+    (found,) = shift.find(subject, of)
+    assert found.severity == "warning"
+    assert len(looked_at) == 2 * shift._MOST
 
 
 numbers = st.lists(st.integers(0, 9).map(float), min_size=1, max_size=12)

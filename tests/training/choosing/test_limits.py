@@ -59,6 +59,13 @@ def test_the_nearest_is_named_with_its_figures_when_nothing_fits() -> None:
     )
 
 
+def test_what_was_not_tried_is_told_when_nothing_fits() -> None:
+    error = Limits(latency_s=0.010).nothing_fits([candidate(160, latency_s=0.012)], untried=9)
+    assert str(error).startswith(
+        "none of the 1 candidates that were tried, of 10, keeps to --max-latency 10.0"
+    )
+
+
 @pytest.mark.parametrize(
     ("limits", "message"),
     [

@@ -16,6 +16,7 @@ from edgetl.errors import GateError, UsageError, WeightsError
 from edgetl.progress import Progress
 from edgetl.training import config, dataset
 from edgetl.training.choosing import search as searching
+from edgetl.training.choosing import wishes
 from edgetl.training.choosing.candidates import Candidate, at_hand
 from edgetl.training.choosing.limits import Limits
 from edgetl.training.choosing.outcome import Judged
@@ -182,6 +183,8 @@ def test_refuses_limits_that_nothing_keeps_to_before_the_slow_work(photos: Path,
         ({"backbone": "auto", "board": "pi7"}, "board 'pi7' is not known"),
         ({"backbone": "auto", "candidates": 0}, "0 candidates cannot be trained: choose 1 or more"),
         ({"backbone": "auto", "max_latency_s": -1.0}, "--max-latency must be above 0"),
+        ({"backbone": "auto", "crop": 7.0}, "crop 7 is not offered: choose above 0 and at most 1"),
+        ({"crop": 7.0}, "crop 7 is not offered: choose above 0 and at most 1"),
     ],
 )
 def test_refuses_options_that_do_not_go_together(
@@ -195,12 +198,37 @@ def test_refuses_options_that_do_not_go_together(
 def test_of_too_many_candidates_each_backbones_largest_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(searching, "MOST", 4)
     dropped: list[Judged] = []
-    kept = searching._thinned(at_hand(2), dropped)
+    kept = searching._thinned(at_hand(2), Limits(latency_s=1.0, board="pi4"), dropped)
     names = [one.choice.name[-1] for one in kept]
     assert sorted(names) == ["0", "1", "2", "2"]
     assert {one.choice.size for one in kept} >= {224, 240, 260}
     assert len(dropped) == len(at_hand(2)) - 4
     assert all(one.why == "not tried: 4 others come first" for one in dropped)
+
+
+def test_of_too_many_candidates_for_this_machine_the_smallest_are_tried_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(searching, "MOST", 4)
+    dropped: list[Judged] = []
+    everything = at_hand(2)
+    kept = searching._thinned(everything, Limits(latency_s=0.01), dropped)
+    assert kept == [everything[0], *kept[1:3], everything[-1]]
+    assert len({one.cost for one in kept}) == 4
+    assert len(dropped) == len(everything) - 4
+    assert searching._thinned(everything[:3], Limits(latency_s=0.01), []) == list(everything[:3])
+
+
+def test_a_crop_that_is_named_is_searched_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Candidate] = []
+
+    def search(photos: dataset.Dataset, candidates: list[Candidate], *_: object, **__: object) -> None:
+        tried.extend(candidates)
+
+    monkeypatch.setattr(searching, "search", search)
+    photos = dataset.Dataset(Path("data"), ("ants", "bees"), ())
+    wishes.search(photos, config.TrainConfig(data="data", backbone="auto", crop=0.5), "openvino", Listener())
+    assert {one.choice.contract.crop_fraction for one in tried} == {0.5}
 
 
 def test_run_json_is_plain(chosen: Run) -> None:

@@ -1,6 +1,7 @@
 """A folder of pictures is explored: groups, suggested labels, what to label first; and what is refused."""
 
 import csv
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ import edgetl
 from edgetl.converters.export import Exported
 from edgetl.errors import DatasetError, RunError, UsageError
 from edgetl.progress import Progress
-from edgetl.training import dataset
+from edgetl.training import dataset, listing
 from edgetl.training.exploring.found import Exploration
 from edgetl.training.run import Run
 
@@ -133,6 +134,25 @@ def test_two_pictures_are_one_group(tmp_path: Path) -> None:
     found = edgetl.explore(tmp_path, out=tmp_path / "page.html", labels=tmp_path / "labels.csv")
     assert [group.pictures for group in found.groups] == [2]
     assert [picture.first for picture in found.pictures] == [1, 2]
+
+
+def test_links_names_that_are_no_utf8_and_one_damaged_file_are_told_once(tmp_path: Path) -> None:
+    name, folder = os.fsdecode(b"caf\xe9.jpg"), tmp_path / "seen"
+    folder.mkdir()
+    for seed, place in enumerate(("0.jpg", "1.jpg", name)):
+        (folder / place).write_bytes(support.encoded(support.scene(seed=seed)))
+    (folder / "link.jpg").symlink_to("0.jpg")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    heard, labels = Heard(), tmp_path / "labels.csv"
+    edgetl.explore(folder, out=tmp_path / "page.html", labels=labels, progress=heard)
+    assert heard.warnings[0].startswith(f"1 file cannot be read and is left out; {folder / 'bad.jpg'} is no ")
+    lines = sorted(line.split(b",")[0] for line in labels.read_bytes().splitlines()[1:])
+    assert lines == [b"seen/0.jpg", b"seen/1.jpg", b"seen/caf\xe9.jpg"]
+    assert {photo.path for photo in dataset.assemble(listing.read(labels)).photos} == {
+        folder / "0.jpg",
+        folder / "1.jpg",
+        folder / name,
+    }
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ def test_fewer_pictures_than_asked_for_are_all_chosen() -> None:
     assert chosen.tolist() == [0, 1, 3]
 
 
+def test_few_pictures_come_in_the_order_of_their_use_too() -> None:
+    points = np.eye(4, 20, dtype=np.float32)
+    near, none = np.array([0.3, 0.1, 0.4, 0.2]), np.empty(0, np.int64)
+    assert first.choose(points, near, 9, unsure=None, left_out=none, seed=0).tolist() == [1, 3, 0, 2]
+    unsure = np.array([0.1, 0.2, 0.9, 0.5])
+    assert first.choose(points, near, 9, unsure=unsure, left_out=none, seed=0).tolist() == [2, 3, 1, 0]
+
+
 @pytest.mark.parametrize("wanted", [-1, 0, 201])
 def test_other_numbers_are_refused(wanted: int) -> None:
     with pytest.raises(UsageError, match=f"{wanted} pictures to label first are not offered"):
