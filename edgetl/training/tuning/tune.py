@@ -129,8 +129,9 @@ def tune(
     learned = train if school is None else (*train, *school.pictures)
     val = photos.split("val") if photos.scored_split == "test" else ()
     labels = np.array([photo.label for photo in train])
-    rows = features.rows([photo.sha256 for photo in train])
-    held = np.empty(0, np.int64) if val else _held_out([photo.sha256 for photo in train], labels, options)
+    hashes = [photo.sha256 for photo in train]
+    rows = features.rows(hashes)
+    held = np.empty(0, np.int64) if val else _held_out(hashes, labels, options)
     judges = len(val) or len(held)
     described: dict[str, Any] = {"options": asdict(options), "judged_on": "val" if val else "held-out train"}
     others = (*val, *scored, *strangers)
@@ -165,7 +166,7 @@ def tune(
             # Solved on train, its strength chosen on val: that favours the head a little, not its rival.
             rival, shown = head, features.rows([photo.sha256 for photo in val])
         else:
-            rival = _without(held, rows, labels, head, taught, options)
+            rival = _without(held, rows, labels, hashes, head, taught, options)
             shown = rows[held]
         task = Task(
             classifier=prepared.classifier(len(photos.labels)),
@@ -208,7 +209,13 @@ def tune(
 
 
 def _without(
-    held: Labels, rows: Floats, labels: Labels, head: Head, taught: Taught | None, options: TuningOptions
+    held: Labels,
+    rows: Floats,
+    labels: Labels,
+    hashes: Sequence[str],
+    head: Head,
+    taught: Taught | None,
+    options: TuningOptions,
 ) -> Head:
     """The head as it would be without the photos that judge."""
     known = np.ones(len(labels), np.bool_)
@@ -221,6 +228,7 @@ def _without(
         held_out=None,
         class_weights=head.class_weights,
         label_smoothing=head.label_smoothing,
+        hashes=[hashes[place] for place in np.flatnonzero(known)],
         seed=options.seed,
     )
     return replace(without, scales=head.scales)
