@@ -10,7 +10,7 @@ from edgetl.training.tuning.options import TuningOptions
 
 OPTIONS = TuningOptions(
     blocks="all",
-    epochs=4,
+    epochs=6,
     batch_size=16,
     peak_rate=1e-4,
     bottom_share=1.0,
@@ -18,7 +18,7 @@ OPTIONS = TuningOptions(
     # Photos are mirrored before, since the float model is asked about each way by itself.
     augment="none",
     label_smoothing=0.0,
-    patience=2,
+    patience=3,
 )
 """Short and gentle: the weights already say what they should, but for their steps."""
 
