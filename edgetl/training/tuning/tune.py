@@ -228,7 +228,7 @@ def _without(
         held_out=None,
         class_weights=head.class_weights,
         label_smoothing=head.label_smoothing,
-        hashes=[hashes[place] for place in np.flatnonzero(known)],
+        hashes=[sha256 for sha256, kept in zip(hashes, known, strict=True) if kept],
         seed=options.seed,
     )
     return replace(without, scales=head.scales)
