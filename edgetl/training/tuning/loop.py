@@ -29,6 +29,7 @@ _SAVE_EVERY_S = 30.0
 _SPREAD = 1.0
 """Of temperatures, on a logarithm: a network that was trained can be far surer than it should be."""
 _PARTS = 5
+"""Of the held-out photos; each part is answered as the others choose."""
 _JUDGED = 32
 """Photos a batch while held-out ones are judged."""
 
