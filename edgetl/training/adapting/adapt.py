@@ -121,7 +121,8 @@ def adapt(
     weights = np.ones(len(labels))
     if wanted.suspects == "downweight":
         weights = np.asarray(suspects.judge(rows, labels, seed=wanted.seed).weights, np.float64)
-    trial = _Trial(rows, labels, weights, unlabelled, head, judges, prepared, wanted)
+    hashes = [photo.sha256 for photo in train]
+    trial = _Trial(rows, labels, weights, hashes, unlabelled, head, judges, prepared, wanted)
     verdicts: list[Verdict] = []
     backbones = dict.fromkeys(METHODS, prepared)
     with progress.step("adapt the head", total=3) as advance:
@@ -167,6 +168,7 @@ class _Trial:
     """float32 (n, features), of the train photos."""
     labels: Labels
     weights: Doubles
+    hashes: list[str]
     unlabelled: Floats
     """float32 (m, features)."""
     plain: Head
@@ -174,7 +176,14 @@ class _Trial:
     prepared: Prepared
     wanted: TrainConfig
 
-    def solve(self, rows: Floats, labels: Labels, weights: Doubles, strength: float | None = None) -> Head:
+    def solve(
+        self,
+        rows: Floats,
+        labels: Labels,
+        weights: Doubles,
+        strength: float | None = None,
+        hashes: list[str] | None = None,
+    ) -> Head:
         """A head of the options; of no given strength, cross-validation chooses one."""
         return heads.fit(
             rows,
@@ -184,6 +193,7 @@ class _Trial:
             strengths=heads.STRENGTHS if strength is None else (strength,),
             weights=weights,
             label_smoothing=self.wanted.label_smoothing,
+            hashes=hashes,
             seed=self.wanted.seed,
         )
 
@@ -191,7 +201,8 @@ class _Trial:
         """Those that leave the backbone as it is, by name."""
 
         def aligned(move: Callable[[Floats, Floats], Floats]) -> Head:
-            return self.solve(move(self.rows, self.unlabelled), self.labels, self.weights)
+            moved = move(self.rows, self.unlabelled)
+            return self.solve(moved, self.labels, self.weights, hashes=self.hashes)
 
         return {
             "means": partial(aligned, aligning.means),
@@ -218,7 +229,7 @@ class _Trial:
         )
         assert here is not None  # it has statistics: those of the target were taken already
         table, _ = features.extract(train, here, progress)
-        return self.solve(table.rows([photo.sha256 for photo in train]), self.labels, self.weights)
+        return self.solve(table.rows(self.hashes), self.labels, self.weights, hashes=self.hashes)
 
     def judge(self, name: str, head: Head, prepared: Prepared, progress: Progress) -> Verdict:
         """Hold a head beside doing nothing, on the judges as this backbone and as the given one sees them."""
