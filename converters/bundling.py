@@ -10,7 +10,7 @@ import numpy as np
 
 import edgetl
 from edgetl import files
-from edgetl.bundle import MANIFEST, SUFFIX, Bundle
+from edgetl.bundle import MANIFEST, SUFFIX, Bundle, entry_of
 from edgetl.converters import exemplars, golden, latency
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
@@ -104,9 +104,10 @@ def write(
             "seconds": round(seconds, 1),
         },
     )
-    files.write_text(folder / MANIFEST, manifest.to_json())
     files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
     files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
+    documents = tuple(entry_of(folder, folder / name) for name in ("labels.txt", "report.html"))
+    files.write_text(folder / MANIFEST, replace(manifest, documents=documents).to_json())
     Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
 
 

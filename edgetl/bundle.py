@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgetl.errors import BundleError, DamagedBundleError, UsageError
 from edgetl.manifest import MAX_BYTES, FileEntry, Manifest, Variant, parse
+from edgetl.manifest import NAME as MANIFEST
 
-MANIFEST = "manifest.json"
 SUFFIX = ".edgetl"
 
 

@@ -4,11 +4,13 @@ Unknown keys, absolute paths, ``..``, duplicate keys and NaN are refused: a mani
 are handed to an engine written in C++.
 """
 
+import hashlib
 import json
 import math
 import re
 import types
 import typing
+import unicodedata
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -18,12 +20,22 @@ from edgetl.contract import Contract
 from edgetl.errors import BundleError
 from edgetl.tasks import Task
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout; a bundle with a higher one was written by a newer edgetl."""
+OLDEST = 1
+"""The oldest layout that is read: it has no seal, and does not name the documents."""
+
+NAME = "manifest.json"
+SIGNATURES = "manifest.dsse.json"
+"""Who vouches for the manifest, and so for every file that it names (``edgetl.signing``)."""
 
 MAX_BYTES = 256_000
 """A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
 _MAX_DEPTH = 8
+_MAX_PATH_BYTES = 200
+_SEAL = "sha256"
+_SINCE_2 = ("documents", "compatible")
+_UNSEALED = "0" * 64
 
 T = TypeVar("T")
 
@@ -39,14 +51,14 @@ class FileEntry:
 
     def __post_init__(self) -> None:
         path = PurePosixPath(self.path)
-        if (
-            path.is_absolute()
-            or not path.parts
-            or ".." in path.parts
-            or "\\" in self.path
-            or "\0" in self.path
-        ):
+        if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in self.path:
             raise BundleError(f"the manifest names the file {self.path!r}, which is not inside the bundle")
+        # What one file system takes for another name, cuts off, or shows as something else.
+        odd = any(part.endswith((".", " ")) or part.startswith((" ", "~")) for part in path.parts)
+        if odd or not self.path.isprintable() or ":" in self.path or path.as_posix() != self.path:
+            raise BundleError(f"the manifest names the file {self.path!r}, which not every disk can hold")
+        if len(self.path.encode()) > _MAX_PATH_BYTES:
+            raise BundleError(f"the manifest names a file of more than {_MAX_PATH_BYTES} bytes: {self.path}")
         if not re.fullmatch("[0-9a-f]{64}", self.sha256) or self.size_bytes < 0:
             raise BundleError(f"the manifest's hash or size of {self.path} is no hash or size")
 
@@ -177,6 +189,11 @@ class Manifest:
     tasks: tuple[Task, ...] = ()
     """What is asked of a picture, in the order of the outputs; empty where exactly one of the contract's
     labels holds. An edgetl from before there were tasks refuses a bundle that has some."""
+    documents: tuple[FileEntry, ...] = ()
+    """What no engine reads: labels, report, bill of materials. With the other entries these are all files of
+    the bundle but the manifest and its signatures; empty in layout 1, which did not name them."""
+    compatible: tuple[str, ...] = ()
+    """Kinds of devices that it is for, as their owner calls them (``settings.Settings.kind``); empty: any."""
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
@@ -187,6 +204,14 @@ class Manifest:
         if self.pick not in names:
             raise BundleError(f"the manifest picks {self.pick!r}, which is not one of {', '.join(names)}")
         rules.check(self.tasks, self.contract.labels)
+        _check_places([entry.path for entry in self.entries])
+
+    @property
+    def entries(self) -> tuple[FileEntry, ...]:
+        """Every file that the manifest names, in the order in which a packed bundle has them."""
+        exemplars = (self.exemplars,) if self.exemplars is not None else ()
+        models = (entry for variant in self.variants for entry in variant.files)
+        return (*self.documents, *self.golden.pictures, self.golden.expected, *exemplars, *models)
 
     def to_json(self) -> str:
         """The text of ``manifest.json``, the inverse of :func:`parse`."""
@@ -194,7 +219,53 @@ class Manifest:
         for part in (value, *(variant["score"] or {} for variant in value["variants"])):
             if not part.get("tasks", True):
                 del part["tasks"]
-        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return sealed(value)
+
+
+def sealed(value: dict[str, Any]) -> str:
+    """The text of ``manifest.json`` of JSON values, with its seal where its layout has one.
+
+    The last value is the SHA-256 of the text, taken with 64 zeros in that place: a bit that falls over on an
+    SD card changes no threshold unnoticed. Against people there are signatures.
+    """
+    value = {name: part for name, part in value.items() if name != _SEAL}
+    if value["schema"] == OLDEST:
+        kept = {name: part for name, part in value.items() if name not in _SINCE_2}
+        return json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps({**value, _SEAL: _UNSEALED}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    head, _, tail = text.rpartition(_UNSEALED)
+    return head + _seal(text.encode()) + tail
+
+
+def _seal(unsealed: bytes) -> str:
+    return hashlib.sha256(unsealed).hexdigest()
+
+
+def _check_places(paths: list[str]) -> None:
+    """Refuse names of which one would fall on another's place, on this disk or on one that ignores case.
+
+    Raises:
+        BundleError: there are such names.
+    """
+    taken: dict[str, str] = {_alike(name): name for name in (NAME, SIGNATURES)}
+    folders: dict[str, str] = {}
+    for path in paths:
+        alike = _alike(path)
+        if alike in taken or alike in folders:
+            raise BundleError(
+                f"the manifest names {path!r} and {(taken | folders)[alike]!r}, one place on some disks"
+            )
+        taken[alike] = path
+        for parent in PurePosixPath(path).parents[:-1]:
+            name = parent.as_posix()
+            if _alike(name) in taken or folders.setdefault(_alike(name), name) != name:
+                raise BundleError(
+                    f"the manifest's {path!r} lies in a folder whose name stands for something else too"
+                )
+
+
+def _alike(path: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
 
 
 def parse(data: bytes) -> Manifest:
@@ -211,9 +282,17 @@ def parse(data: bytes) -> Manifest:
             f"the bundle has schema {schema} and this edgetl reads up to {SCHEMA}: "
             "pip install --upgrade edgetl"
         )
-    if schema != SCHEMA:
+    if type(schema) is not int or schema < OLDEST:
         raise BundleError(f"the manifest's schema is {schema!r}, not {SCHEMA}: it is no edgetl bundle")
+    if schema > OLDEST:
+        _check_seal(data, value.pop(_SEAL, None))
     return _build(Manifest, value, "manifest")
+
+
+def _check_seal(data: bytes, seal: object) -> None:
+    head, found, tail = data.rpartition(str(seal).encode())
+    if not found or seal != _seal(head + _UNSEALED.encode() + tail):
+        raise BundleError("the manifest is not as it was written: copy the bundle again, or export it anew")
 
 
 def read_json(data: bytes, what: str, *, max_bytes: int) -> Any:

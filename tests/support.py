@@ -102,8 +102,8 @@ def write_bundle(
         ),
         provenance={"backbone": "none", "seed": 0},
         tasks=tasks,
+        documents=(entry("labels.txt", ("\n".join(contract.labels) + "\n").encode()),),
     )
-    (folder / "labels.txt").write_text("\n".join(contract.labels) + "\n")
     (folder / MANIFEST).write_text(manifest.to_json())
     return folder
 

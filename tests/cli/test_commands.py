@@ -11,6 +11,7 @@ import pytest
 import support
 
 from edgetl.bundle import Bundle
+from edgetl.manifest import sealed
 from edgetl.training.run import Run
 
 CHATTER = re.compile(r"Traceback|oneDNN|XNNPACK|WARNING: All log|TF-TRT|cuda|absl|^[IWE]\d{4} ", re.MULTILINE)
@@ -202,7 +203,7 @@ def test_verify_exits_3_when_the_answers_are_others(solar_bundle: Path) -> None:
     manifest = json.loads((solar_bundle / "manifest.json").read_text())
     for variant in manifest["variants"]:
         variant["tolerance"] = -1.0
-    (solar_bundle / "manifest.json").write_text(json.dumps(manifest))
+    (solar_bundle / "manifest.json").write_text(sealed(manifest))
     assert "does not answer here as it did" in one_sentence(edgetl("verify", solar_bundle), 3)
 
 

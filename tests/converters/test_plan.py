@@ -14,6 +14,7 @@ from edgetl.cli.main import main
 from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.plan import plan
 from edgetl.errors import UsageError
+from edgetl.manifest import sealed
 from edgetl.training.run import Run
 
 
@@ -185,7 +186,7 @@ def test_a_bundle_that_stands_there_is_in_the_way_and_tells_how_long_it_took(run
     bundle = support.write_fake_bundle(run / "cells.edgetl")
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["provenance"]["seconds"] = 83.4
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    (bundle / "manifest.json").write_text(sealed(manifest))
     done = dry(run)
     assert done.exit_code == 3
     assert told(done)["last time"] == "83.4 s"

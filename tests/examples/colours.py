@@ -14,6 +14,7 @@ from support import encoded, write_bundle
 from edgetl import images
 from edgetl.bundle import MANIFEST
 from edgetl.contract import Contract
+from edgetl.manifest import sealed
 from edgetl.runtime.teaching import exemplars
 
 LABELS = ("background", "ant", "bee")
@@ -112,5 +113,5 @@ def write_colours(folder: Path) -> Path:
         "sha256": hashlib.sha256(data).hexdigest(),
         "size_bytes": len(data),
     }
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / MANIFEST).write_text(sealed(manifest))
     return folder

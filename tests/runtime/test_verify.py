@@ -22,7 +22,7 @@ from edgetl.bundle import Bundle
 from edgetl.cli.verify import _variant_line, command
 from edgetl.contract import Contract
 from edgetl.errors import DamagedBundleError
-from edgetl.manifest import Manifest
+from edgetl.manifest import Manifest, sealed
 from edgetl.runtime import classifier, engines, fake, known_bad, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
@@ -229,7 +229,7 @@ def test_a_bundle_of_which_nothing_runs_here_did_not_pass(
 def test_the_command_names_what_differs(bundle: Path) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text())
     manifest["variants"][0]["tolerance"] = -1.0
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    (bundle / "manifest.json").write_text(sealed(manifest))
     done = subprocess.run(
         [sys.executable, "-m", "edgetl", "verify", str(bundle)], capture_output=True, text=True, check=False
     )
