@@ -9,7 +9,10 @@
     ├── WeightsError (OSError)       pretrained weights
     ├── RunError (ValueError)        a folder written by ``edgetl train``
     ├── BundleError (ValueError)     a folder written by ``edgetl export``
-    │   └── DamagedBundleError       a file of it is missing or not what the manifest says
+    │   ├── DamagedBundleError       a file of it is missing or not what the manifest says
+    │   └── SignatureError           not signed by those whom this machine trusts
+    ├── SettingsError (ValueError)   what the owner of this machine has decided cannot be read
+    ├── KeyFileError (ValueError)    a file with a key
     ├── ModelError (RuntimeError)    a model file that an engine cannot load or run
     ├── ConversionError (RuntimeError)
     ├── ReportError (ValueError)     a file written by ``edgetl bench``
@@ -67,6 +70,18 @@ class BundleError(EdgetlError, ValueError):
 
 class DamagedBundleError(BundleError):
     """A file of the bundle is missing, or its bytes are not those the manifest names."""
+
+
+class SignatureError(BundleError):
+    """A bundle is not signed by as many trusted keys as this machine requires."""
+
+
+class SettingsError(EdgetlError, ValueError):
+    """The settings of this machine cannot be read or break a rule."""
+
+
+class KeyFileError(EdgetlError, ValueError):
+    """A file holds no key, or its passphrase is another."""
 
 
 class ModelError(EdgetlError, RuntimeError):

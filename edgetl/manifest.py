@@ -286,7 +286,7 @@ def parse(data: bytes) -> Manifest:
         raise BundleError(f"the manifest's schema is {schema!r}, not {SCHEMA}: it is no edgetl bundle")
     if schema > OLDEST:
         _check_seal(data, value.pop(_SEAL, None))
-    return _build(Manifest, value, "manifest")
+    return build(Manifest, value, "manifest")
 
 
 def _check_seal(data: bytes, seal: object) -> None:
@@ -343,10 +343,18 @@ def _depth(value: Any) -> int:
     return 1 + max((_depth(child) for child in children), default=0)
 
 
-def _build(cls: type[T], value: Any, where: str) -> T:
+def build(cls: type[T], value: Any, where: str) -> T:
     """Fill a dataclass from a JSON object of its fields; one with a default may be missing.
 
     So a bundle can be read that was written before there was such a field.
+
+    Args:
+        cls: the dataclass.
+        value: as :func:`read_json` gives it.
+        where: it stands, for messages.
+
+    Raises:
+        BundleError: an unknown or missing key, or a value of the wrong type.
     """
     if not isinstance(value, dict):
         raise BundleError(f"{where} is not an object")
@@ -366,7 +374,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if kind is Contract:
         return Contract.from_dict(value)
     if is_dataclass(kind):
-        return _build(typing.cast(type[Any], kind), value, where)
+        return build(typing.cast(type[Any], kind), value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         inner = next(option for option in arguments if option is not type(None))
