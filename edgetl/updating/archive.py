@@ -120,7 +120,9 @@ class Reader:
         if found != name:
             raise self._refused(f"{found!r} where {name!r} must be")
         if size > most or (exactly and size != most):
-            raise self._refused(f"{found!r} of {size} bytes, where {most} are {'named' if exactly else 'allowed'}")
+            raise self._refused(
+                f"{found!r} of {size} bytes, where {most} are {'named' if exactly else 'allowed'}"
+            )
         self._members.append(header)
         left, sum_ = size, 0
         while left:
