@@ -13,8 +13,8 @@ _UNSEALED = "0" * 64
 def sealed(value: dict[str, Any]) -> str:
     """The text of a JSON object with its seal, which takes the place of one that it has.
 
-    The seal is the SHA-256 of the text with 64 zeros in the seal's place. It tells of SD cards; against people
-    there are signatures.
+    The seal is the SHA-256 of the text with 64 zeros in the seal's place. It tells of SD cards; against
+    people there are signatures.
     """
     unsealed = {name: part for name, part in value.items() if name != KEY} | {KEY: _UNSEALED}
     text = json.dumps(unsealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

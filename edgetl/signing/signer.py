@@ -31,8 +31,8 @@ def sign(bundle: str | Path, keys: Sequence[PrivateKey]) -> Path:
     opened.check_files()
     if opened.manifest.schema < 2:
         raise BundleError(
-            f"{bundle} was exported by edgetl {opened.manifest.edgetl}, whose manifests do not name all files of "
-            "a bundle: export it anew"
+            f"{bundle} was exported by edgetl {opened.manifest.edgetl}, whose manifests do not name all "
+            "files of a bundle: export it anew"
         )
     data = (opened.path / MANIFEST).read_bytes()
     before = read_signatures(opened.path)

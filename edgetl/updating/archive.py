@@ -3,13 +3,13 @@
 Stored, not compressed; the manifest first, then the signatures, then each file in the manifest's order; every
 header as it is made here. So it is read from front to back, without a look at its directory, and a byte that
 differs from what the manifest asks for ends the reading: there is nothing in it that an attacker could choose
-and the manifest does not state. Any zip tool opens it all the same (PKWARE APPNOTE 6.3, sections 4.3.7 to 4.3.16).
+and the manifest does not state. Any zip tool opens it all the same (PKWARE APPNOTE 6.3, 4.3.7 to 4.3.16).
 """
 
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import IO
+from typing import Protocol
 
 from edgetl.errors import DamagedBundleError, UsageError
 from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, parse
@@ -64,14 +64,21 @@ def refuse_too_large(manifest: Manifest) -> None:
         raise UsageError(f"the bundle has {total} bytes, too many for one zip: install the folder itself")
 
 
+class Stream(Protocol):
+    """What is read from front to back."""
+
+    def read(self, count: int, /) -> bytes:
+        """The next bytes: ``count`` or fewer, none at the end."""
+
+
 class Reader:
     """Reads a packed bundle from front to back, holding one piece of a file at a time."""
 
-    def __init__(self, stream: IO[bytes], where: str) -> None:
+    def __init__(self, stream: Stream, where: str) -> None:
         """Read the manifest and the signatures.
 
         Args:
-            stream: at its beginning; only ``read`` is used.
+            stream: at its beginning.
             where: it comes from, for messages.
 
         Raises:

@@ -1,7 +1,7 @@
 """Where an update comes from: a bundle's folder, a packed bundle, or the URL of one. All are read alike."""
 
 import contextlib
-import urllib.error
+import http.client
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -41,13 +41,39 @@ class _Folder:
             yield entry, iter((self._bundle.read(entry),))
 
 
+class _Fetched:
+    """A file on the network, of which no more is read than is asked for."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        with self._explained():
+            self._answer = urllib.request.urlopen(url, timeout=_TIMEOUT_S)  # noqa: S310 - the caller looked at it
+
+    def read(self, count: int) -> bytes:
+        with self._explained():
+            data: bytes = self._answer.read(count)
+            return data
+
+    def close(self) -> None:
+        self._answer.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise BundleError(f"{self._url} cannot be fetched: {reason}") from error
+
+
 @contextlib.contextmanager
 def opened(source: str | Path) -> Iterator[Source]:
     """Open what a user names.
 
     Args:
-        source: a bundle's folder, a file of ``edgetl pack``, or ``https://``, ``http://`` or ``file://`` of such
-            a file. Over http whoever is on the way can put another in its place: the caller asks for signatures.
+        source: a bundle's folder, a file of ``edgetl pack``, or ``https://``, ``http://`` or ``file://`` of
+            such a file. Over http whoever is on the way can put another in its place: the caller asks for
+            signatures.
 
     Raises:
         UsageError: it is none of these.
@@ -59,13 +85,8 @@ def opened(source: str | Path) -> Iterator[Source]:
             raise UsageError(
                 f"{text} is no address of a packed bundle: take https://, or copy the file first"
             )
-        try:
-            with urllib.request.urlopen(text, timeout=_TIMEOUT_S) as stream:  # noqa: S310 - the scheme is one of three
-                yield Reader(stream, text)
-        except (urllib.error.URLError, OSError) as error:
-            if isinstance(error, (BundleError, UsageError)) or getattr(error, "filename", None):
-                raise  # of our own disk
-            raise BundleError(f"{text} cannot be fetched: {getattr(error, 'reason', error)}") from error
+        with contextlib.closing(_Fetched(text)) as stream:
+            yield Reader(stream, text)
         return
     path = Path(source)
     if path.is_dir():
