@@ -16,6 +16,7 @@
     ├── DeviceError (RuntimeError)   another machine, over SSH
     ├── CacheError (OSError)         what edgetl keeps between runs
     ├── WriteError (OSError)         a file or folder that cannot be written
+    ├── BusyError (RuntimeError)     another edgetl is at work at the same place
     └── GateError                    exit code 3: it worked, and the answer is no
 
 Each leaf is also the builtin a caller would catch without knowing edgetl. A message states the value,
@@ -91,6 +92,10 @@ class CacheError(EdgetlError, OSError):
 
 class WriteError(EdgetlError, OSError):
     """A file or folder cannot be written; nothing half-written is left."""
+
+
+class BusyError(EdgetlError, RuntimeError):
+    """Another edgetl is at work at the same place."""
 
 
 class GateError(EdgetlError):
