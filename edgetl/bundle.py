@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl import files
 from edgetl.errors import BundleError, DamagedBundleError, UsageError
 from edgetl.manifest import MAX_BYTES, FileEntry, Manifest, Variant, parse
 
@@ -31,6 +32,7 @@ class Bundle:
         """
         folder = Path(path)
         place = folder / MANIFEST
+        files.recover(folder)
         if not folder.exists():
             raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
         if not place.is_file():
