@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import settings, signing
+from edgetl import files, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
 from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.manifest import NAME as MANIFEST
@@ -38,7 +38,7 @@ class Bundle:
         Args:
             path: the folder.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
-                machine say, one at least. None leaves it to the settings (``edgetl keys require``).
+                machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
 
         Raises:
             BundleError: there is no bundle at ``path``, or its manifest breaks a rule.
@@ -47,6 +47,7 @@ class Bundle:
         """
         folder = Path(path)
         place = folder / MANIFEST
+        files.recover(folder)
         if not folder.exists():
             raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
         if not place.is_file():

@@ -27,6 +27,15 @@ _COMMANDS = (
     "estimate",
     "info",
     "doctor",
+    "keys",
+    "sign",
+    "pack",
+    "install",
+    "activate",
+    "rollback",
+    "status",
+    "gc",
+    "settings",
 )
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
