@@ -61,14 +61,15 @@ def name_of(data: Path) -> str:
 
 def result(text: str) -> None:
     """A line of the answer itself, on stdout."""
-    click.echo(encodable(text))
+    click.echo(_plain(text))
 
 
 def result_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns on stdout, as wide as they are: a pipe or a scrollbar takes long ones."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(_plain(line).rstrip())
 
 
 def result_json(value: Any) -> None:
@@ -108,6 +109,11 @@ def _say(text: str, style: Style | None = None) -> None:
     else:
         plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
         click.echo(line, file=terminal(), color=False if plain else None)
+
+
+def _plain(text: str) -> str:
+    """What a bundle or a file says of itself may hold what a terminal would obey; nothing of ours does."""
+    return encodable("".join(letter if letter in "\n\t" else _visible(letter) for letter in text))
 
 
 def _visible(character: str) -> str:

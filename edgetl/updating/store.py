@@ -6,9 +6,9 @@
 """
 
 import contextlib
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,10 @@ def status(store: str | Path) -> Status:
 
 
 def is_store(path: Path) -> bool:
-    """Whether a folder holds versions."""
-    return (path / _VERSIONS).is_dir() or (path / states.FILE).is_file()
+    """Whether a folder holds versions, or nothing but what was left where the first one was not let in."""
+    if (path / _VERSIONS).is_dir() or (path / states.FILE).is_file():
+        return True
+    return path.is_dir() and [entry.name for entry in path.iterdir()] == [_LOCK]
 
 
 def existing(store: str | Path) -> Path:
@@ -100,15 +102,17 @@ def place_of(store: Path, digest: str) -> Path:
 def versions(store: Path) -> list[Version]:
     """Every version of a store, the newest first."""
     found = [_version(place) for place in digests(store).values()]
-    return sorted(found, key=lambda version: (version.problem is None, version.created), reverse=True)
+    usable = [version for version in found if version.problem is None]
+    usable.sort(key=lambda version: states.instant(version.created), reverse=True)
+    return usable + [version for version in found if version.problem is not None]
 
 
 def digests(store: Path) -> dict[str, Path]:
-    """The versions' folders by digest; what is being written or removed is none."""
+    """The versions' folders by digest; whatever else is there is nobody's business: ``lost+found``."""
     folder = store / _VERSIONS
     if not folder.is_dir():
         return {}
-    return {place.name: place for place in sorted(folder.iterdir()) if not place.name.startswith(".")}
+    return {place.name: place for place in sorted(folder.iterdir()) if states.is_digest(place.name)}
 
 
 def find(store: Path, prefix: str) -> str:
@@ -122,19 +126,6 @@ def find(store: Path, prefix: str) -> str:
         return known[0]
     there = ", ".join(digest[:SHORT] for digest in digests(store)) or "none"
     raise UsageError(f"{prefix!r} is not the beginning of one version of {store}: it has {there}")
-
-
-def instant(created: str) -> datetime:
-    """When a bundle was exported; what names no time zone is UTC.
-
-    Raises:
-        BundleError: it is no date.
-    """
-    try:
-        found = datetime.fromisoformat(created)
-    except ValueError:
-        raise BundleError(f"the manifest was created at {created!r}, which is no date (ISO 8601)") from None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 @contextlib.contextmanager
@@ -153,12 +144,18 @@ def updating(store: Path) -> Iterator[State]:
 
 
 def recovered(store: Path) -> State:
-    """The state of a store; where it is damaged, one that uses the newest version that is there."""
+    """The state of a store; where it is damaged, one that tries the newest version that is there.
+
+    Nobody knows any more whether that one was ever used: like any new one it is given up without an answer.
+    """
     try:
         return states.read(store)
     except BundleError:
-        newest = next((one for one in versions(store) if one.problem is None), None)
-        state = State(newest.digest, high_water=newest.created) if newest is not None else State()
+        state, usable = State(), [one for one in versions(store) if one.problem is None]
+        if usable:
+            digests = [one.digest for one in usable[:2]]
+            previous = digests[1] if len(digests) > 1 else None
+            state = State(digests[0], previous, starts=0, high_water=usable[0].created)
         with contextlib.suppress(WriteError):  # the next one finds out the same
             states.write(store, state)
         return state
@@ -188,11 +185,16 @@ def gc(store: str | Path) -> list[str]:
 
 
 def _version(place: Path) -> Version:
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    size = 0
+    with contextlib.suppress(OSError):  # another process may be removing it
+        for file in place.rglob("*"):
+            state = file.lstat()
+            size += state.st_size if stat.S_ISREG(state.st_mode) else 0
     try:
         bundle = Bundle.open(place)
         if bundle.digest != place.name:
             raise BundleError("its manifest is another than was installed")
+        states.instant(bundle.manifest.created)
     except BundleError as error:
         return Version(place.name, "", "", size, str(error))
     return Version(place.name, bundle.manifest.name, bundle.manifest.created, size, None)
