@@ -25,8 +25,8 @@ def command(require: int | None, kind: str | None, as_json: bool) -> None:
             raise UsageError(f"{require} signatures cannot be required: give 0 or more")
         if require > len(trusted):
             raise UsageError(
-                f"{require} signatures cannot be required, since {len(trusted)} keys are trusted: add keys with "
-                "edgetl keys trust"
+                f"{require} signatures cannot be required, since {len(trusted)} keys are trusted: add keys "
+                "with edgetl keys trust"
             )
         changed = replace(changed, required=require)
     if kind is not None:
