@@ -18,6 +18,8 @@ from edgetl.manifest import NAME as MANIFEST
 from edgetl.signing import NOT_ASKED, Signed
 
 SUFFIX = ".edgetl"
+MAX_MODEL_BYTES = 512 * 1024**2
+"""Larger models are refused unread."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,18 @@ class Bundle:
             )
         return data
 
-    def model_files(self, variant: Variant) -> dict[str, bytes]:
-        """The checked bytes of a variant's files, by file name without folder."""
+    def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
+        """The checked bytes of a variant's files, by file name without folder.
+
+        Raises:
+            BundleError: all of them together are more than ``max_bytes``; nothing was read.
+            DamagedBundleError: a file is missing, or not the same bytes.
+        """
+        if variant.size_bytes > max_bytes:
+            raise BundleError(
+                f"{self.path / variant.name} has {variant.size_bytes} bytes and the limit for a model is "
+                f"{max_bytes}: take a smaller variant"
+            )
         return {Path(entry.path).name: self.read(entry) for entry in variant.files}
 
     def expected(self) -> dict[str, NDArray[np.generic]]:
