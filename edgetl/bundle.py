@@ -16,6 +16,7 @@ from edgetl.errors import BundleError, DamagedBundleError, SignatureError, Usage
 from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.manifest import NAME as MANIFEST
 from edgetl.signing import NOT_ASKED, Signed
+from edgetl.updating import state
 
 SUFFIX = ".edgetl"
 MAX_MODEL_BYTES = 512 * 1024**2
@@ -38,7 +39,7 @@ class Bundle:
         """Read the manifest; model files are read and checked when they are asked for.
 
         Args:
-            path: the folder.
+            path: the folder, or a store of versions (``edgetl install``), of which the active one is taken.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
                 machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
 
@@ -47,7 +48,7 @@ class Bundle:
             SignatureError: signatures that are required are missing, or any are not of this manifest.
             SettingsError: the settings of this machine cannot be read.
         """
-        folder = Path(path)
+        folder = _active(Path(path))
         place = folder / MANIFEST
         files.recover(folder)
         if not folder.exists():
@@ -198,6 +199,16 @@ def read_signatures(folder: Path) -> bytes | None:
         return None
     except OSError as error:
         raise SignatureError(f"{place} cannot be read: {error.strerror}") from error
+
+
+def _active(path: Path) -> Path:
+    """The folder itself; of a store that of its active version."""
+    if (path / MANIFEST).exists() or not state.is_store(path):
+        return path
+    active = state.read(path).active
+    if active is None:
+        raise BundleError(f"{path} has no active version: edgetl activate {path}")
+    return path / state.VERSIONS / active
 
 
 def _read(place: Path, most: int) -> bytes:
