@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from edgetl import files, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
-from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
-from edgetl.manifest import NAME as MANIFEST
+from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.signing import NOT_ASKED, Signed
 from edgetl.updating import state
 
+MANIFEST = NAME
 SUFFIX = ".edgetl"
 MAX_MODEL_BYTES = 512 * 1024**2
 """Larger models are refused unread."""

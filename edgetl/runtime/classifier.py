@@ -11,7 +11,7 @@ import numpy as np
 from edgetl import images
 from edgetl.bundle import Bundle
 from edgetl.contract import Contract
-from edgetl.errors import ImageError, ModelError, UsageError
+from edgetl.errors import EdgetlError, ImageError, ModelError, UsageError
 from edgetl.manifest import Variant
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
@@ -259,17 +259,23 @@ class Classifier:
         self._current.replace(loaded)
         return True
 
-    def follow(self, every_s: float = 1.0, on_change: "Callable[[Classifier], object] | None" = None) -> None:
+    def follow(
+        self,
+        every_s: float = 1.0,
+        *,
+        on_change: "Callable[[Classifier], object] | None" = None,
+        on_error: Callable[[EdgetlError], object] | None = None,
+    ) -> None:
         """:meth:`reload` from now on by itself, in a thread, until the model is closed.
 
-        A version that cannot be loaded is warned of once (``RuntimeWarning``).
-
         Args:
-            every_s: seconds between two looks, which cost a microsecond or two.
+            every_s: seconds between two looks.
             on_change: called in that thread after each change.
+            on_error: called in that thread when a version cannot be loaded, once for each reason. None warns
+                (``RuntimeWarning``).
         """
         if self._follower is None:
-            self._follower = Follower(self, every_s, on_change)
+            self._follower = Follower(self, every_s, on_change, on_error)
 
     def _classify(self, picture: images.Source, *, side_by_side: bool) -> Result:
         with self._current.borrowed() as loaded:

@@ -16,12 +16,16 @@ class Follower:
     """Looks now and then, as long as somebody has the classifier."""
 
     def __init__(
-        self, model: "Classifier", every_s: float, on_change: "Callable[[Classifier], object] | None"
+        self,
+        model: "Classifier",
+        every_s: float,
+        on_change: "Callable[[Classifier], object] | None",
+        on_error: Callable[[EdgetlError], object] | None,
     ) -> None:
         """Begin to look."""
         self._stopped = threading.Event()
         # A classifier that nobody has any more is not kept alive by its follower.
-        looking = (weakref.ref(model, lambda _: self._stopped.set()), every_s, on_change)
+        looking = (weakref.ref(model, lambda _: self._stopped.set()), every_s, on_change, on_error or _warn)
         self._thread = threading.Thread(target=self._look, args=looking, daemon=True, name="edgetl-follow")
         self._thread.start()
 
@@ -36,6 +40,7 @@ class Follower:
         seen: "weakref.ref[Classifier]",
         every_s: float,
         on_change: "Callable[[Classifier], object] | None",
+        on_error: Callable[[EdgetlError], object],
     ) -> None:
         told = None
         while not self._stopped.wait(every_s):
@@ -44,7 +49,11 @@ class Follower:
             except EdgetlError as error:
                 if str(error) != told:
                     told = str(error)
-                    warnings.warn(f"the model stays as it is: {error}", RuntimeWarning, stacklevel=1)
+                    on_error(error)
+
+
+def _warn(error: EdgetlError) -> None:
+    warnings.warn(f"the model stays as it is: {error}", RuntimeWarning, stacklevel=1)
 
 
 def _reload(model: "Classifier | None", on_change: "Callable[[Classifier], object] | None") -> None:

@@ -1,5 +1,6 @@
 """How a model is loaded: from a bundle, or from a store, which says what to do when a version fails."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class Opening:
             return state.read(self.path).active != loaded.bundle.digest
         return Bundle.open(self.path, require_signature=self.require_signature).digest != loaded.bundle.digest
 
-    def _load(self, path: Path, answered=None) -> Loaded:  # type: ignore[no-untyped-def]
+    def _load(self, path: Path, answered: Callable[[], object] | None = None) -> Loaded:
         opened = Bundle.open(path, require_signature=self.require_signature)
         chosen, row = choosing.choose(opened, self.variant, self.engine)
         model = opened.model_files(chosen)

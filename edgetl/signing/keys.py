@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgetl import extras, files
 from edgetl.errors import KeyFileError, UsageError
@@ -136,6 +136,6 @@ def _read(path: Path) -> bytes:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography() -> list[Any]:
     parts = ("exceptions", "hazmat.primitives.serialization", "hazmat.primitives.asymmetric.ed25519")
     return [extras.load(f"cryptography.{part}", extra="sign", purpose="signing") for part in parts]
