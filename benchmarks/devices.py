@@ -1,29 +1,27 @@
 """Benchmark a bundle on several devices at once: ``edgetl bench BUNDLE --device pi@host``."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgetl import extras
-from edgetl.benchmarks.remote import address as addresses
-from edgetl.benchmarks.remote.address import Address
-from edgetl.benchmarks.remote.facts import Wanted
-from edgetl.benchmarks.remote.runtime_wheel import runtime_files
-from edgetl.bundle import MANIFEST, Bundle
-from edgetl.errors import BundleError, DeviceError, UsageError
-from edgetl.manifest import read_json
+from edgetl.benchmarks import reading
+from edgetl.benchmarks.results import BenchReport
+from edgetl.bundle import Bundle
+from edgetl.errors import DeviceError, EdgetlError, GateError, ReportError
 from edgetl.progress import SILENT, Progress
+from edgetl.remote import shipping
+from edgetl.remote.address import Address
+from edgetl.remote.shipping import CONNECT_S, SILENCE_S
+from edgetl.wording import said
 
 if TYPE_CHECKING:
-    from edgetl.benchmarks.remote.session import Ended, Job
+    from edgetl.remote.session import Ended, Job
 
-CONNECT_S = 20.0
-SILENCE_S = 60.0
-# Bytecode is about as large as its source, libraries keep small caches, and a report has its raw times.
-_BYTECODE = 2
-_ROOM_BYTES = 10_000_000
+_MOST_S = 86_400.0
+"""A day: the longest that a soak may take over SSH."""
 _OUT = "report"
 
 
@@ -33,10 +31,15 @@ class DeviceResult:
 
     device: str
     """As it was asked for."""
-    report: dict[str, Any] | None
-    """``BenchReport.to_dict`` of the device; None when it gave none."""
-    problem: str | None
-    """Why there is no report, or what it lacks, as a sentence with the device; None when all went well."""
+    report: BenchReport | None
+    """Of the device; None when it gave none."""
+    error: EdgetlError | None
+    """Why there is no report, or what it lacks, in a sentence with the device; None when all went well."""
+
+    @property
+    def problem(self) -> str | None:
+        """The sentence of :attr:`error`."""
+        return None if self.error is None else str(self.error)
 
 
 def bench_devices(
@@ -74,25 +77,21 @@ def bench_devices(
         BundleError: no bundle there, or a file of it is missing or damaged.
         MissingPackageError: asyncssh is not installed.
     """
-    asked = [addresses.parse(device) for device in devices]
-    twice = [device for device in devices if list(devices).count(device) > 1]
-    if not asked or twice:
-        raise UsageError(
-            f"device {twice[0]} is named twice, and two benchmarks at a time disturb each other: name it once"
-            if twice
-            else "no device is named: name one as user@host"
-        )
+    asked = shipping.parse_devices(devices)
     extras.load("asyncssh", extra="ssh", purpose="measuring on another device")
     opened = Bundle.open(bundle)
-    from edgetl.benchmarks.remote.session import Job  # asyncssh, which may not be there
+    from edgetl.remote.session import Job  # needs asyncssh, which may not be there
 
-    files = _files(opened)
+    files = shipping.modules() | shipping.bundle_files(opened)
+    place = f"./{shipping.FOLDER}/{shipping.name(opened)}"
     job = Job(
         files=files,
-        words=("edgetl", "bench", *options, "--json", "--out", _OUT, "--", f"./{_name(opened)}"),
-        wanted=_wanted(opened, files),
+        words=("edgetl", "bench", *options, "--json", "--out", _OUT, "--", place),
+        wanted=shipping.wanted(opened, files),
         python=python,
         silence_s=silence_s,
+        most_s=_MOST_S,
+        most_output_bytes=reading.MAX_BYTES,
     )
 
     async def one(address: Address) -> DeviceResult:
@@ -109,7 +108,7 @@ def bench_devices(
 
 
 async def _measure(address: Address, job: "Job", connect_s: float, progress: Progress) -> DeviceResult:
-    from edgetl.benchmarks.remote import connection, session
+    from edgetl.remote import connection, session
 
     def tell(line: str) -> None:
         if line.strip() and not line.startswith("next:"):
@@ -119,46 +118,25 @@ async def _measure(address: Address, job: "Job", connect_s: float, progress: Pro
         async with connection.connected(address, connect_s) as connected:
             ended = await session.run(connected, job, tell)
     except DeviceError as error:
-        return DeviceResult(address.text, None, f"{address.text} {error}")
+        return DeviceResult(address.text, None, type(error)(f"{address.text} {error}"))
     except Exception as error:  # noqa: BLE001 - whatever one device makes of a library costs no other's result
-        words = f"{type(error).__name__}: {error}"
-        return DeviceResult(address.text, None, f"{address.text} failed in an unknown way ({words})")
+        words = f"{type(error).__name__}: {said(error)}"
+        return DeviceResult(
+            address.text, None, DeviceError(f"{address.text} failed in an unknown way ({words})")
+        )
     return _result(address.text, ended)
 
 
 def _result(device: str, ended: "Ended") -> DeviceResult:
     """A report is taken wherever there is one: with exit code 3 it has what could be measured."""
     words = ended.last_words.removeprefix("error: ").removeprefix("Error: ")
-    problem = (
-        f"{device}: {words or f'edgetl bench ended there with code {ended.code}'}" if ended.code else None
-    )
+    sentence = f"{device}: {words or f'edgetl bench ended there with code {ended.code}'}"
+    kind = GateError if ended.code == GateError.exit_code else DeviceError
+    error = kind(sentence) if ended.code else None
     if not ended.output.strip():
-        return DeviceResult(device, None, problem or f"{device} ended without a report")
-    from edgetl.benchmarks.remote.session import MOST_OUTPUT_BYTES
-
+        return DeviceResult(device, None, error or DeviceError(f"{device} ended without a report"))
     try:
-        report = read_json(ended.output, "its report", max_bytes=MOST_OUTPUT_BYTES)
-    except BundleError as error:
-        return DeviceResult(device, None, problem or f"{device} gave no report: {error}")
-    return DeviceResult(device, report, problem)
-
-
-def _files(bundle: Bundle) -> dict[str, bytes]:
-    """What is copied: the manifest and every file that it names, checked, and the modules of the device."""
-    manifest, name = bundle.manifest, _name(bundle)
-    entries = [entry for variant in manifest.variants for entry in variant.files]
-    entries += [*manifest.golden.pictures, manifest.golden.expected]
-    files = {f"work/{name}/{MANIFEST}": (bundle.path / MANIFEST).read_bytes()}
-    files |= {f"work/{name}/{entry.path}": bundle.read(entry) for entry in entries}
-    return {f"lib/{path}": data for path, data in runtime_files().items()} | files
-
-
-def _wanted(bundle: Bundle, files: Mapping[str, bytes]) -> Wanted:
-    pick = bundle.variant(bundle.manifest.pick)
-    formats = dict.fromkeys([pick.format, *(variant.format for variant in bundle.manifest.variants)])
-    copied = sum(len(data) * (1 + _BYTECODE * path.endswith(".py")) for path, data in files.items())
-    return Wanted(tuple(formats), copied + _ROOM_BYTES)
-
-
-def _name(bundle: Bundle) -> str:
-    return bundle.path.resolve().name
+        report = reading.parse(ended.output, "its report")
+    except ReportError as nonsense:
+        return DeviceResult(device, None, error or DeviceError(f"{device} gave no report: {said(nonsense)}"))
+    return DeviceResult(device, report, error)
