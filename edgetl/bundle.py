@@ -1,16 +1,21 @@
 """Open a bundle: every byte is checked against the manifest before an engine sees it. numpy only."""
 
+import errno
 import hashlib
 import io
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl.errors import BundleError, DamagedBundleError, UsageError
-from edgetl.manifest import MAX_BYTES, FileEntry, Manifest, Variant, parse
+from edgetl import settings, signing
+from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
+from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.manifest import NAME as MANIFEST
+from edgetl.signing import NOT_ASKED, Signed
 
 SUFFIX = ".edgetl"
 
@@ -21,13 +26,24 @@ class Bundle:
 
     path: Path
     manifest: Manifest
+    digest: str = ""
+    """SHA-256 of the manifest's bytes, which names this bundle and no other."""
+    signed: Signed = NOT_ASKED
+    """Who vouches for it, as far as this machine asks."""
 
     @classmethod
-    def open(cls, path: str | Path) -> "Bundle":
+    def open(cls, path: str | Path, *, require_signature: bool | None = None) -> "Bundle":
         """Read the manifest; model files are read and checked when they are asked for.
+
+        Args:
+            path: the folder.
+            require_signature: whether trusted keys must have signed it: as many as the settings of this
+                machine say, one at least. None leaves it to the settings (``edgetl keys require``).
 
         Raises:
             BundleError: there is no bundle at ``path``, or its manifest breaks a rule.
+            SignatureError: signatures that are required are missing, or any are not of this manifest.
+            SettingsError: the settings of this machine cannot be read.
         """
         folder = Path(path)
         place = folder / MANIFEST
@@ -35,12 +51,25 @@ class Bundle:
             raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
         if not place.is_file():
             raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; write one with edgetl export")
-        with place.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
         try:
-            return cls(folder, parse(data))
+            data = _read(place, MAX_BYTES)
+        except OSError as error:
+            raise BundleError(f"{place} cannot be read: {error.strerror}") from error
+        try:
+            manifest = parse(data)
         except BundleError as error:
             raise type(error)(f"{place}: {error}") from error
+        signed = check_signatures(data, read_signatures(folder), require_signature, folder)
+        return cls(folder, manifest, hashlib.sha256(data).hexdigest(), signed)
+
+    def check_files(self) -> None:
+        """Read every file that the manifest names.
+
+        Raises:
+            DamagedBundleError: one is missing or damaged.
+        """
+        for entry in self.manifest.entries:
+            self.read(entry)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -73,8 +102,7 @@ class Bundle:
         try:
             if not place.resolve().is_relative_to(self.path.resolve()):
                 raise DamagedBundleError(f"{place} is a link that leaves the bundle: {way_out}")
-            with place.open("rb") as file:
-                data = file.read(entry.size_bytes + 1)
+            data = _read(place, entry.size_bytes)
         except OSError as error:
             raise DamagedBundleError(f"{place} cannot be read ({error.strerror}): {way_out}") from error
         except (RuntimeError, ValueError) as error:  # a loop of links before Python 3.13; a name no disk has
@@ -112,6 +140,61 @@ class Bundle:
         if missing:
             raise DamagedBundleError(f"{self.path / entry.path} lacks {', '.join(sorted(missing))}")
         return expected
+
+
+def check_signatures(
+    manifest: bytes, signatures: bytes | None, require: bool | None, where: Path | str
+) -> Signed:
+    """Hold a file of signatures beside the manifest, and beside the keys that this machine trusts.
+
+    Args:
+        manifest: its bytes.
+        signatures: the bytes of ``manifest.dsse.json``; None where there is no such file.
+        require: see :meth:`Bundle.open`.
+        where: the bundle, for messages.
+
+    Raises:
+        SignatureError: they are those of another manifest, whatever is required, or too few.
+        SettingsError: the settings of this machine cannot be read.
+    """
+    found = settings.read()
+    required = found.required if require is None else max(found.required, 1) if require else 0
+    if signatures is None and not required:
+        return NOT_ASKED
+    try:
+        envelope = signing.read(signatures) if signatures is not None else None
+        if envelope is not None and envelope.payload != manifest:
+            raise SignatureError(
+                "its signatures are those of another manifest: copy it again, or sign it anew"
+            )
+        return signing.check(envelope, found.keys, required)
+    except SignatureError as error:
+        raise SignatureError(f"{where}: {error}") from error
+
+
+def read_signatures(folder: Path) -> bytes | None:
+    """The bytes of a bundle's file of signatures; None where it has none.
+
+    Raises:
+        SignatureError: it cannot be read.
+    """
+    place = folder / SIGNATURES
+    try:
+        return _read(place, signing.MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SignatureError(f"{place} cannot be read: {error.strerror}") from error
+
+
+def _read(place: Path, most: int) -> bytes:
+    """The first ``most + 1`` bytes of a file: one more than there should be tells that it is too long."""
+    # A pipe in the place of a file would be waited for, for ever.
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return file.read(most + 1)
 
 
 def entry_of(root: Path, path: Path) -> FileEntry:

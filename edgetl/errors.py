@@ -9,7 +9,10 @@
     ├── WeightsError (OSError)       pretrained weights
     ├── RunError (ValueError)        a folder written by ``edgetl train``
     ├── BundleError (ValueError)     a folder written by ``edgetl export``
-    │   └── DamagedBundleError       a file of it is missing or not what the manifest says
+    │   ├── DamagedBundleError       a file of it is missing or not what the manifest says
+    │   └── SignatureError           not signed by those whom this machine trusts
+    ├── SettingsError (ValueError)   what the owner of this machine has decided cannot be read
+    ├── KeyFileError (ValueError)    a file with a key
     ├── ModelError (RuntimeError)    a model file that an engine cannot load or run
     ├── ConversionError (RuntimeError)
     ├── ReportError (ValueError)     a file written by ``edgetl bench``
@@ -17,6 +20,7 @@
     │   └── HostKeyError             exit code 4: it has not shown a key that known_hosts trusts
     ├── CacheError (OSError)         what edgetl keeps between runs
     ├── WriteError (OSError)         a file or folder that cannot be written
+    ├── BusyError (RuntimeError)     another edgetl is at work at the same place
     └── GateError                    exit code 3: it worked, and the answer is no
 
 Each leaf is also the builtin a caller would catch without knowing edgetl. A message states the value,
@@ -70,6 +74,18 @@ class DamagedBundleError(BundleError):
     """A file of the bundle is missing, or its bytes are not those the manifest names."""
 
 
+class SignatureError(BundleError):
+    """A bundle is not signed by as many trusted keys as this machine requires."""
+
+
+class SettingsError(EdgetlError, ValueError):
+    """The settings of this machine cannot be read or break a rule."""
+
+
+class KeyFileError(EdgetlError, ValueError):
+    """A file holds no key, or its passphrase is another."""
+
+
 class ModelError(EdgetlError, RuntimeError):
     """An engine cannot load or run a model file."""
 
@@ -98,6 +114,10 @@ class CacheError(EdgetlError, OSError):
 
 class WriteError(EdgetlError, OSError):
     """A file or folder cannot be written; nothing half-written is left."""
+
+
+class BusyError(EdgetlError, RuntimeError):
+    """Another edgetl is at work at the same place."""
 
 
 class GateError(EdgetlError):

@@ -10,7 +10,7 @@ from types import ModuleType
 
 from edgetl.errors import MissingPackageError
 
-DEVICE = ("litert", "tflite", "lite32", "onnx", "openvino", "camera")
+DEVICE = ("litert", "tflite", "lite32", "onnx", "openvino", "camera", "signatures")
 """The extras that a device may want; ``edgetl-runtime`` has these, edgetl has more."""
 _INFO = ".dist-info"
 

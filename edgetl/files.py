@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl import cache
-from edgetl.errors import UsageError, WriteError
+from edgetl.errors import BusyError, UsageError, WriteError
 from edgetl.wording import encodable
 
 _TEMPORARY = ".tmp-"
@@ -244,6 +244,57 @@ def move(source: Path, target: Path) -> None:
             source.unlink()
         _sync_folder(target.parent)
         _sync_folder(source.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all that is in it: at every moment it is whole under its name or absent.
+
+    A removal that was killed is finished by the next writer of ``path``, or by :func:`remove_leftovers`.
+
+    Raises:
+        WriteError: the place is read-only.
+    """
+    with _explained(path):
+        remove_stale(path)
+        if not path.exists():
+            return
+        temporary = _temporary(path)
+        path.rename(temporary)
+        # Else a power cut could keep what was unlinked and lose the rename: half a folder under its own name.
+        _sync_folder(path.parent)
+        shutil.rmtree(temporary)
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold a place for this process alone while the block runs; a process that dies lets go, however it ends.
+
+    Args:
+        path: an empty file that stands for the place; it is made if it is missing, and stays.
+
+    Raises:
+        BusyError: another process, or another block of this one, holds it; nothing waits.
+        WriteError: the file cannot be made.
+    """
+    import fcntl  # only POSIX has it
+
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"another edgetl is at work in {path.parent}: wait until it has ended, then try again"
+            ) from None
+        yield
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Clear away what killed processes left in a folder, whatever they were writing or removing there."""
+    for name in {left.name[1:].rpartition(_TEMPORARY)[0] for left in folder.glob(f".?*{_TEMPORARY}*")}:
+        remove_stale(folder / name)
 
 
 def remove_stale(path: Path) -> None:

@@ -4,7 +4,6 @@ Unknown keys, absolute paths, ``..``, duplicate keys and NaN are refused: a mani
 are handed to an engine written in C++.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
+from edgetl.sealing import sealed, unseal
 from edgetl.tasks import Task
 
 SCHEMA = 2
@@ -33,9 +33,7 @@ MAX_BYTES = 256_000
 """A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
 _MAX_DEPTH = 8
 _MAX_PATH_BYTES = 200
-_SEAL = "sha256"
 _SINCE_2 = ("documents", "compatible")
-_UNSEALED = "0" * 64
 
 T = TypeVar("T")
 
@@ -219,26 +217,10 @@ class Manifest:
         for part in (value, *(variant["score"] or {} for variant in value["variants"])):
             if not part.get("tasks", True):
                 del part["tasks"]
-        return sealed(value)
-
-
-def sealed(value: dict[str, Any]) -> str:
-    """The text of ``manifest.json`` of JSON values, with its seal where its layout has one.
-
-    The last value is the SHA-256 of the text, taken with 64 zeros in that place: a bit that falls over on an
-    SD card changes no threshold unnoticed. Against people there are signatures.
-    """
-    value = {name: part for name, part in value.items() if name != _SEAL}
-    if value["schema"] == OLDEST:
+        if self.schema > OLDEST:
+            return sealed(value)
         kept = {name: part for name, part in value.items() if name not in _SINCE_2}
         return json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    text = json.dumps({**value, _SEAL: _UNSEALED}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    head, _, tail = text.rpartition(_UNSEALED)
-    return head + _seal(text.encode()) + tail
-
-
-def _seal(unsealed: bytes) -> str:
-    return hashlib.sha256(unsealed).hexdigest()
 
 
 def _check_places(paths: list[str]) -> None:
@@ -285,14 +267,11 @@ def parse(data: bytes) -> Manifest:
     if type(schema) is not int or schema < OLDEST:
         raise BundleError(f"the manifest's schema is {schema!r}, not {SCHEMA}: it is no edgetl bundle")
     if schema > OLDEST:
-        _check_seal(data, value.pop(_SEAL, None))
-    return _build(Manifest, value, "manifest")
-
-
-def _check_seal(data: bytes, seal: object) -> None:
-    head, found, tail = data.rpartition(str(seal).encode())
-    if not found or seal != _seal(head + _UNSEALED.encode() + tail):
-        raise BundleError("the manifest is not as it was written: copy the bundle again, or export it anew")
+        try:
+            unseal(data, value, "the manifest")
+        except BundleError as error:
+            raise BundleError(f"{error}: copy the bundle again, or export it anew") from None
+    return build(Manifest, value, "manifest")
 
 
 def read_json(data: bytes, what: str, *, max_bytes: int) -> Any:
@@ -343,10 +322,18 @@ def _depth(value: Any) -> int:
     return 1 + max((_depth(child) for child in children), default=0)
 
 
-def _build(cls: type[T], value: Any, where: str) -> T:
+def build(cls: type[T], value: Any, where: str) -> T:
     """Fill a dataclass from a JSON object of its fields; one with a default may be missing.
 
     So a bundle can be read that was written before there was such a field.
+
+    Args:
+        cls: the dataclass.
+        value: as :func:`read_json` gives it.
+        where: it stands, for messages.
+
+    Raises:
+        BundleError: an unknown or missing key, or a value of the wrong type.
     """
     if not isinstance(value, dict):
         raise BundleError(f"{where} is not an object")
@@ -366,7 +353,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if kind is Contract:
         return Contract.from_dict(value)
     if is_dataclass(kind):
-        return _build(typing.cast(type[Any], kind), value, where)
+        return build(typing.cast(type[Any], kind), value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         inner = next(option for option in arguments if option is not type(None))

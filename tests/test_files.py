@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgetl import files
-from edgetl.errors import UsageError, WriteError
+from edgetl.errors import BusyError, UsageError, WriteError
 
 
 def names(folder: Path) -> list[str]:
@@ -437,3 +437,73 @@ def test_what_cannot_be_written_in_the_cache_names_its_variable(
         files.write_text(tmp_path / "cache" / "features" / "a.txt", "text")
     with pytest.raises(WriteError, match="a part of that path is a file: choose another --out"):
         files.write_text(tmp_path / "out" / "a.txt", "text")
+
+
+# --- removing and locking ------------------------------------------------------------------------
+
+
+def test_a_folder_is_removed_with_all_that_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "first" / "deep").mkdir(parents=True)
+    (tmp_path / "first" / "deep" / "a.txt").write_text("a")
+    (tmp_path / "second").mkdir()
+    files.remove_folder(tmp_path / "first")
+    assert names(tmp_path) == ["second"]
+    files.remove_folder(tmp_path / "first")
+    assert names(tmp_path) == ["second"]
+
+
+def test_a_killed_removal_leaves_nothing_half_and_is_finished_later(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    for number in range(3):
+        (tmp_path / "first" / f"{number}.txt").write_text("old")
+    code = """
+import os, sys
+from pathlib import Path
+from edgetl import files
+def killed(path, *_):
+    (path / "1.txt").unlink()
+    os._exit(9)
+files.shutil.rmtree = killed
+files.remove_folder(Path(sys.argv[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", code, tmp_path / "first"], check=False).returncode == 9
+    assert not (tmp_path / "first").exists()
+    assert len(names(tmp_path)) == 1
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_what_a_killed_writer_left_is_cleared_away_whatever_its_name(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    for name in (f".a [1].tmp-{ended.pid}", f".b.tmp-1.x.tmp-{ended.pid}.x", ".c.tmp-backup", ".hidden"):
+        (tmp_path / name).mkdir()
+    (tmp_path / f".d.tmp-old-{ended.pid}").mkdir()
+    (tmp_path / f".d.tmp-{os.getppid()}").mkdir()
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == sorted([".c.tmp-backup", f".d.tmp-{os.getppid()}", ".hidden", "d"])
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from edgetl import files
+with files.lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_place_is_held_by_one_alone_and_freed_when_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "store" / "lock"
+    with subprocess.Popen([sys.executable, "-c", _HOLD, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=r"another edgetl is at work in .*store: wait"), files.lock(path):
+            pytest.fail("the block must not run")
+        process.send_signal(signal.SIGKILL)
+    with files.lock(path), pytest.raises(BusyError), files.lock(path):
+        pytest.fail("the block must not run")
+    with files.lock(path):
+        pass
+    assert names(path.parent) == ["lock"]

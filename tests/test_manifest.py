@@ -23,8 +23,8 @@ from edgetl.manifest import (
     Variant,
     parse,
     read_json,
-    sealed,
 )
+from edgetl.sealing import sealed
 from edgetl.tasks import Task, names_of_outputs
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -11,7 +11,7 @@ import pytest
 import support
 
 from edgetl.bundle import Bundle
-from edgetl.manifest import sealed
+from edgetl.sealing import sealed
 from edgetl.training.run import Run
 
 CHATTER = re.compile(r"Traceback|oneDNN|XNNPACK|WARNING: All log|TF-TRT|cuda|absl|^[IWE]\d{4} ", re.MULTILINE)

@@ -14,7 +14,7 @@ from edgetl.cli.main import main
 from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.plan import plan
 from edgetl.errors import UsageError
-from edgetl.manifest import sealed
+from edgetl.sealing import sealed
 from edgetl.training.run import Run
 
 

@@ -14,8 +14,8 @@ from support import encoded, write_bundle
 from edgetl import images
 from edgetl.bundle import MANIFEST
 from edgetl.contract import Contract
-from edgetl.manifest import sealed
 from edgetl.runtime.teaching import exemplars
+from edgetl.sealing import sealed
 
 LABELS = ("background", "ant", "bee")
 COLOURS = {"background": (128, 128, 128), "ant": (230, 25, 25), "bee": (25, 25, 230), "mug": (25, 230, 25)}

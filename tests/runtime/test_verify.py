@@ -22,11 +22,12 @@ from edgetl.bundle import Bundle
 from edgetl.cli.verify import _variant_line, command
 from edgetl.contract import Contract
 from edgetl.errors import DamagedBundleError
-from edgetl.manifest import Manifest, sealed
+from edgetl.manifest import Manifest
 from edgetl.runtime import classifier, engines, fake, known_bad, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
 from edgetl.runtime.result import Reading
+from edgetl.sealing import sealed
 
 VARIANTS = ("fake-float32", "fake-int8")
 

@@ -1,0 +1,43 @@
+"""JSON files that know when a bit of them has fallen over: their last value is their own SHA-256."""
+
+import hashlib
+import json
+from typing import Any
+
+from edgetl.errors import BundleError
+
+KEY = "sha256"
+_UNSEALED = "0" * 64
+
+
+def sealed(value: dict[str, Any]) -> str:
+    """The text of a JSON object with its seal, which takes the place of one that it has.
+
+    The seal is the SHA-256 of the text with 64 zeros in the seal's place. It tells of SD cards; against
+    people there are signatures.
+    """
+    unsealed = {name: part for name, part in value.items() if name != KEY} | {KEY: _UNSEALED}
+    text = json.dumps(unsealed, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    head, _, tail = text.rpartition(_UNSEALED)
+    return head + _hash(text.encode()) + tail
+
+
+def unseal(data: bytes, value: dict[str, Any], what: str) -> None:
+    """Take the seal out of an object that was read, if it is the right one.
+
+    Args:
+        data: the bytes of the file.
+        value: read from them.
+        what: it is, for the message.
+
+    Raises:
+        BundleError: not a byte-for-byte copy of what was sealed.
+    """
+    seal = value.pop(KEY, None)
+    head, found, tail = data.rpartition(str(seal).encode())
+    if not found or seal != _hash(head + _UNSEALED.encode() + tail):
+        raise BundleError(f"{what} is not as it was written")
+
+
+def _hash(unsealed: bytes) -> str:
+    return hashlib.sha256(unsealed).hexdigest()

@@ -1,0 +1,143 @@
+"""Files with keys: the private half for the workstation that signs, the public half for everybody."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgetl import extras, files
+from edgetl.errors import KeyFileError, UsageError
+from edgetl.signing import ed25519
+from edgetl.signing.envelope import Signature
+from edgetl.signing.trust import keyid_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+PRIVATE, PUBLIC = ".key", ".pub"
+SHORTEST_PASSPHRASE = 8
+_KIND = "edgetl-ed25519"
+_NAME = r"[\w.@+-]{1,64}"
+_MOST_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """The content of a ``.pub`` file: one line, ``edgetl-ed25519 HEX NAME``."""
+
+    name: str
+    public: str
+    """64 hexadecimal digits."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(_NAME, self.name):
+            raise KeyFileError(f"{self.name!r} is no name of a key: up to 64 letters, digits and . @ + - _")
+        if not re.fullmatch("[0-9a-f]{64}", self.public) or not ed25519.is_point(bytes.fromhex(self.public)):
+            raise KeyFileError(f"the key of {self.name} is no Ed25519 key: copy its .pub file again")
+
+    @property
+    def line(self) -> str:
+        """What the file holds."""
+        return f"{_KIND} {self.public} {self.name}\n"
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """A key that signs."""
+
+    public: PublicKey
+    _secret: "Ed25519PrivateKey"
+
+    def sign(self, message: bytes) -> Signature:
+        """Its signature of a message."""
+        return Signature(keyid_of(self.public.public), self._secret.sign(message))
+
+
+def new(name: str, folder: Path, passphrase: str) -> tuple[Path, Path]:
+    """Make a key, and write both halves: ``NAME.key``, which only its owner can read, and ``NAME.pub``.
+
+    Args:
+        name: of the key.
+        folder: where to write them.
+        passphrase: without which ``NAME.key`` is of no use.
+
+    Raises:
+        UsageError: a file of that name is there, or the passphrase is too short.
+        WriteError: the place is read-only.
+        MissingPackageError: ``cryptography`` is not installed.
+    """
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise UsageError(f"the passphrase has {len(passphrase)} letters: take {SHORTEST_PASSPHRASE} or more")
+    private, public = folder / f"{name}{PRIVATE}", folder / f"{name}{PUBLIC}"
+    for place in (private, public):
+        if place.exists():
+            raise UsageError(
+                f"{place} exists already, and a key that is lost cannot be made again: choose another name"
+            )
+    _, serialization, asymmetric = _cryptography()
+    secret = asymmetric.Ed25519PrivateKey.generate()
+    raw = secret.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    described = PublicKey(name, raw.hex())
+    pem = secret.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(passphrase.encode()),
+    )
+    with files.new_file(private) as temporary:
+        temporary.touch(0o600)
+        temporary.write_bytes(pem)
+    files.write_text(public, described.line)
+    return private, public
+
+
+def read_public(path: Path) -> PublicKey:
+    """Read a ``.pub`` file.
+
+    Raises:
+        KeyFileError: it is none.
+    """
+    words = _read(path).decode("utf-8", "replace").split()
+    if len(words) != 3 or words[0] != _KIND:
+        hint = ": that is the private half, which stays where it is" if path.suffix == PRIVATE else ""
+        raise KeyFileError(f"{path} is no public key of edgetl keys new{hint}")
+    return PublicKey(words[2], words[1])
+
+
+def read_private(path: Path, passphrase: str) -> PrivateKey:
+    """Read a ``.key`` file.
+
+    Args:
+        path: the file.
+        passphrase: it was written with.
+
+    Raises:
+        KeyFileError: it is none, others can read it, or the passphrase is another.
+        MissingPackageError: ``cryptography`` is not installed.
+    """
+    data = _read(path)
+    if path.stat().st_mode & 0o077:
+        raise KeyFileError(f"{path} can be read by others: chmod 600 {path}, and think of making a new key")
+    exceptions, serialization, asymmetric = _cryptography()
+    try:
+        secret = serialization.load_pem_private_key(data, passphrase.encode())
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{path} is no key of edgetl keys new, or its passphrase is another") from error
+    if not isinstance(secret, asymmetric.Ed25519PrivateKey):
+        raise KeyFileError(f"{path} is no Ed25519 key: make one with edgetl keys new")
+    raw = secret.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return PrivateKey(PublicKey(path.stem, raw.hex()), secret)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise KeyFileError(f"{path} does not exist, or is no file: make a key with edgetl keys new")
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES)
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _cryptography():  # type: ignore[no-untyped-def]
+    parts = ("exceptions", "hazmat.primitives.serialization", "hazmat.primitives.asymmetric.ed25519")
+    return [extras.load(f"cryptography.{part}", extra="sign", purpose="signing") for part in parts]

@@ -1,0 +1,89 @@
+"""Hold a bundle's signatures beside the keys that this machine trusts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgetl.errors import SignatureError
+from edgetl.settings import TrustedKey
+from edgetl.signing import ed25519
+from edgetl.signing.envelope import Envelope
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What the signatures of a bundle are worth here."""
+
+    by: tuple[str, ...]
+    """Names of the trusted keys whose signatures are valid."""
+    revoked: tuple[str, ...]
+    """Names of those that were trusted once."""
+    unknown: tuple[str, ...]
+    """The beginnings of the ids of keys that this machine does not know."""
+
+
+NOT_ASKED = Signed((), (), ())
+
+
+def keyid_of(public: str) -> str:
+    """The id of a key: SHA-256 of its 32 bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(bytes.fromhex(public)).hexdigest()
+
+
+def signed_by(envelope: Envelope | None, keys: Sequence[TrustedKey]) -> Signed:
+    """Whose valid signatures there are.
+
+    Args:
+        envelope: of the bundle; None where it has none.
+        keys: that this machine knows.
+
+    Raises:
+        SignatureError: a signature says it is that of a trusted key, and is not.
+        MissingPackageError: ``securesystemslib`` is not installed.
+    """
+    known = {keyid_of(key.public): key for key in keys}
+    by, revoked, unknown = [], [], []
+    for one in envelope.signatures if envelope is not None else ():
+        key = known.get(one.keyid)
+        if key is None:
+            unknown.append(one.keyid[:12])
+        elif key.revoked is not None:
+            revoked.append(key.name)
+        elif ed25519.is_valid(bytes.fromhex(key.public), one.value, envelope.message):
+            by.append(key.name)
+        else:
+            raise SignatureError(
+                f"the signature of {key.name} is not valid for this manifest: copy the bundle again, or sign "
+                "it anew"
+            )
+    return Signed(tuple(by), tuple(revoked), tuple(unknown))
+
+
+def check(envelope: Envelope | None, keys: Sequence[TrustedKey], required: int) -> Signed:
+    """Refuse a bundle that too few trusted keys have signed.
+
+    Args:
+        envelope: of the bundle; None where it has none.
+        keys: that this machine knows.
+        required: how many of them must have signed it; 0 lets any bundle pass.
+
+    Raises:
+        SignatureError: too few have, or a signature is not valid.
+        MissingPackageError: ``securesystemslib`` is not installed.
+    """
+    if required == 0:
+        return NOT_ASKED
+    found = signed_by(envelope, keys)
+    if len(found.by) >= required:
+        return found
+    wanted = "a trusted key" if required == 1 else f"{required} trusted keys"
+    told = [
+        f"signed by {', '.join(found.by)}" if found.by else "",
+        f"signed by {', '.join(found.revoked)}, whose key is revoked" if found.revoked else "",
+        f"signed by {', '.join(found.unknown)}, which this machine does not know" if found.unknown else "",
+    ]
+    state = " and ".join(filter(None, told)) or "not signed"
+    raise SignatureError(
+        f"the bundle is {state}, and this machine takes only what {wanted} signed: sign it with edgetl sign, "
+        "or trust its key with edgetl keys trust"
+    )

@@ -1,0 +1,187 @@
+"""A store: the folder on a device that holds the versions of a bundle, by the digest of their manifests.
+
+    /var/lib/edgetl/NAME/
+      state.json            which version is used (``state.py``)
+      versions/DIGEST/      a bundle each, two at most
+"""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from edgetl import files
+from edgetl.bundle import Bundle
+from edgetl.errors import BundleError, UsageError
+from edgetl.updating import state as states
+from edgetl.updating.state import State
+
+_VERSIONS = "versions"
+_LOCK = ".update.lock"
+SHORT = 12
+"""Digits of a digest that people see."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A bundle in a store."""
+
+    digest: str
+    name: str
+    created: str
+    """When it was exported: UTC, ISO 8601."""
+    size_bytes: int
+    problem: str | None
+    """Why it cannot be opened; None when it can. Its model files are looked at when they are used."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What :func:`status` found."""
+
+    store: str
+    state: State
+    versions: tuple[Version, ...]
+    """The newest first."""
+
+    @property
+    def active(self) -> Version | None:
+        """The version that is used."""
+        return self._of(self.state.active)
+
+    @property
+    def previous(self) -> Version | None:
+        """The version that ``edgetl rollback`` goes back to."""
+        return self._of(self.state.previous)
+
+    def _of(self, digest: str | None) -> Version | None:
+        return next((version for version in self.versions if version.digest == digest), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def status(store: str | Path) -> Status:
+    """What a store holds and which version is used.
+
+    Raises:
+        UsageError: there is no store.
+        BundleError: its state is damaged.
+    """
+    root = existing(store)
+    return Status(str(root), states.read(root), tuple(versions(root)))
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder holds versions."""
+    return (path / _VERSIONS).is_dir() or (path / states.FILE).is_file()
+
+
+def existing(store: str | Path) -> Path:
+    """The folder of a store.
+
+    Raises:
+        UsageError: it is none.
+    """
+    root = Path(store)
+    if not is_store(root):
+        raise UsageError(f"{root} is no store of versions: make one with edgetl install BUNDLE --into {root}")
+    return root
+
+
+def place_of(store: Path, digest: str) -> Path:
+    """Where a version stands, or would."""
+    return store / _VERSIONS / digest
+
+
+def versions(store: Path) -> list[Version]:
+    """Every version of a store, the newest first."""
+    found = [_version(place) for place in digests(store).values()]
+    return sorted(found, key=lambda version: (version.problem is None, version.created), reverse=True)
+
+
+def digests(store: Path) -> dict[str, Path]:
+    """The versions' folders by digest; what is being written or removed is none."""
+    folder = store / _VERSIONS
+    if not folder.is_dir():
+        return {}
+    return {place.name: place for place in sorted(folder.iterdir()) if not place.name.startswith(".")}
+
+
+def find(store: Path, prefix: str) -> str:
+    """The digest that begins so.
+
+    Raises:
+        UsageError: none does, or several do.
+    """
+    known = [digest for digest in digests(store) if digest.startswith(prefix)]
+    if len(known) == 1 and prefix:
+        return known[0]
+    there = ", ".join(digest[:SHORT] for digest in digests(store)) or "none"
+    raise UsageError(f"{prefix!r} is not the beginning of one version of {store}: it has {there}")
+
+
+def instant(created: str) -> datetime:
+    """When a bundle was exported; what names no time zone is UTC.
+
+    Raises:
+        BundleError: it is no date.
+    """
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        raise BundleError(f"the manifest was created at {created!r}, which is no date (ISO 8601)") from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+@contextlib.contextmanager
+def updating(store: Path) -> Iterator[None]:
+    """Be the only one who installs, activates, rolls back or removes while the block runs.
+
+    What killed ones left is cleared away first.
+
+    Raises:
+        BusyError: somebody else is.
+    """
+    with files.lock(store / _LOCK):
+        files.remove_leftovers(store)
+        files.remove_leftovers(store / _VERSIONS)
+        yield
+
+
+def keep(store: Path, kept: set[str | None]) -> list[str]:
+    """Remove every version but some, and say which went."""
+    gone = [digest for digest in digests(store) if digest not in kept]
+    for digest in gone:
+        files.remove_folder(place_of(store, digest))
+    return gone
+
+
+def gc(store: str | Path) -> list[str]:
+    """Remove what is neither used nor the version before, and what killed updates left.
+
+    Returns:
+        The digests that were removed.
+
+    Raises:
+        UsageError: there is no store.
+        BusyError: an update is under way.
+    """
+    root = existing(store)
+    with updating(root):
+        state = states.read(root)
+        return keep(root, {state.active, state.previous})
+
+
+def _version(place: Path) -> Version:
+    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    try:
+        bundle = Bundle.open(place)
+        if bundle.digest != place.name:
+            raise BundleError("its manifest is another than was installed")
+    except BundleError as error:
+        return Version(place.name, "", "", size, str(error))
+    return Version(place.name, bundle.manifest.name, bundle.manifest.created, size, None)
