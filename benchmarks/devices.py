@@ -14,6 +14,7 @@ from edgetl.errors import DeviceError, EdgetlError, GateError, ReportError
 from edgetl.progress import SILENT, Progress
 from edgetl.remote import shipping
 from edgetl.remote.address import Address
+from edgetl.remote.attempt import attempt
 from edgetl.remote.shipping import CONNECT_S, SILENCE_S
 from edgetl.wording import said
 
@@ -108,22 +109,10 @@ def bench_devices(
 
 
 async def _measure(address: Address, job: "Job", connect_s: float, progress: Progress) -> DeviceResult:
-    from edgetl.remote import connection, session
-
-    def tell(line: str) -> None:
-        if line.strip() and not line.startswith("next:"):
-            progress.note(f"{address.text}: {line.strip()}")
-
     try:
-        async with connection.connected(address, connect_s) as connected:
-            ended = await session.run(connected, job, tell)
+        ended = await attempt(address, job, connect_s, progress)
     except DeviceError as error:
-        return DeviceResult(address.text, None, type(error)(f"{address.text} {error}"))
-    except Exception as error:  # noqa: BLE001 - whatever one device makes of a library costs no other's result
-        words = f"{type(error).__name__}: {said(error)}"
-        return DeviceResult(
-            address.text, None, DeviceError(f"{address.text} failed in an unknown way ({words})")
-        )
+        return DeviceResult(address.text, None, error)
     return _result(address.text, ended)
 
 

@@ -2,8 +2,8 @@
 
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
 :func:`edgetl.check`, :func:`edgetl.explore`, :func:`edgetl.train`, :func:`edgetl.export`,
-:func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`. Importing edgetl
-loads none of the engines and nothing of TensorFlow.
+:func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`,
+:func:`edgetl.push`. Importing edgetl loads none of the engines and nothing of TensorFlow.
 """
 
 import importlib
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edgetl.benchmarks.estimate.predicting import estimate as estimate
     from edgetl.benchmarks.measure import bench as bench
     from edgetl.converters.export import export as export
+    from edgetl.fleet.push import push as push
     from edgetl.runtime.classifier import load as load
     from edgetl.runtime.doctor import doctor as doctor
     from edgetl.runtime.verify import verify as verify
@@ -35,6 +36,7 @@ _LAZY = {
     "estimate": "edgetl.benchmarks.estimate.predicting",
     "export": "edgetl.converters.export",
     "load": "edgetl.runtime.classifier",
+    "push": "edgetl.fleet.push",
     "train": "edgetl.training.train",
     "verify": "edgetl.runtime.verify",
 }

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from edgetl.bundle import MANIFEST, Bundle
+from edgetl.bundle import MANIFEST, Bundle, read_signatures
 from edgetl.errors import UsageError
+from edgetl.manifest import SIGNATURES
 from edgetl.remote import address as addresses
 from edgetl.remote.address import Address
 from edgetl.remote.facts import Wanted
@@ -44,6 +45,9 @@ def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     entries = [entry for variant in manifest.variants for entry in variant.files]
     entries += [*manifest.golden.pictures, manifest.golden.expected]
     files = {f"{folder}/{MANIFEST}": (bundle.path / MANIFEST).read_bytes()}
+    signatures = read_signatures(bundle.path)
+    if signatures is not None:  # a device may require them
+        files[f"{folder}/{SIGNATURES}"] = signatures
     return files | {f"{folder}/{entry.path}": bundle.read(entry) for entry in entries}
 
 

@@ -12,13 +12,13 @@ import ssh_server
 import support
 
 from edgetl.benchmarks.devices import DeviceResult, bench_devices
-from edgetl.errors import BundleError, MissingPackageError, UsageError
+from edgetl.errors import BundleError, GateError, MissingPackageError, UsageError
 from edgetl.progress import Progress
 from edgetl.remote import shipping
 
 GATED = """
 import sys
-print(r"""REPORT""")
+print(r'''REPORT''')
 print("error: 1 of 1 measurements failed: it was hot", file=sys.stderr)
 sys.exit(3)
 """
