@@ -73,7 +73,7 @@ def write(
     """
     item = shop.subject
     for attempt in kept:
-        (folder / attempt.variant.name).mkdir()
+        files.make_folders(folder / attempt.variant.name)
         for entry in attempt.variant.files:
             files.write_bytes(folder / entry.path, (attempt.folder / Path(entry.path).name).read_bytes())
     libraries = dict(shop.libraries)

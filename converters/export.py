@@ -1,6 +1,5 @@
 """``edgetl export``: a run or a user's own model in, a checked bundle out."""
 
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
@@ -23,6 +22,7 @@ from edgetl.converters.request import CALIBRATED, Recipe
 from edgetl.converters.subject import Subject
 from edgetl.converters.workshop import Attempt, Base, Workshop
 from edgetl.errors import ConversionError, GateError, RunError
+from edgetl.files import scratch_folder
 from edgetl.manifest import Variant
 from edgetl.progress import SILENT, Progress
 from edgetl.reports.units import format_share, format_size
@@ -125,8 +125,7 @@ def export(
     planned = jobs.planned(source, formats, precisions)
     for format_, _ in planned:
         engines.for_format(format_.name)
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
-        scratch = Path(folder)
+    with scratch_folder() as scratch:
         if out is not None:
             files.refuse_place(Path(out), replace=force, marker=MANIFEST)
         item = _open(source, data, options, scratch, progress)

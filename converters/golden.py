@@ -1,6 +1,5 @@
 """The self-test that travels with a bundle: a few pictures and what each variant said of them."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,11 +31,11 @@ def write(
     chosen = stratified(small or scored.photos, COUNT)
     places = [scored.photos.index(photo) for photo in chosen]
     room = folder / "golden"
-    room.mkdir()
+    files.make_folders(room)
     pictures = []
     for number, photo in enumerate(chosen):
         copy = room / f"{number}{photo.path.suffix.lower()}"
-        shutil.copyfile(photo.path, copy)
+        files.write_bytes(copy, photo.path.read_bytes())
         pictures.append(entry_of(folder, copy))
     expected = room / "expected.npz"
     files.write_arrays(

@@ -5,7 +5,6 @@ Every graph takes ``pixels``, uint8 (1, height, width, 3), and gives ``probabili
 a model without a softmax gives ``embedding``.
 """
 
-import tempfile
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -26,7 +25,7 @@ from edgetl.converters.flatbuffer import SIGNATURE
 from edgetl.converters.formats import FORMATS
 from edgetl.converters.results import FloatGraphs
 from edgetl.errors import ConversionError
-from edgetl.files import write_bytes
+from edgetl.files import scratch_folder, write_bytes
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
 
 
@@ -115,14 +114,14 @@ def _tflite(
 
 
 def _onnx(model: Path, network: keras.Model | None, contract: Contract, place: Path, embedding: bool) -> None:
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        source = Path(scratch) / "source.onnx"
+    with scratch_folder() as scratch:
+        source = scratch / "source.onnx"
         if network is None:
             source = model
         else:
             spec = tf.TensorSpec((1, *contract.shape), tf.uint8, name="pixels")
             network.export(str(source), format="onnx", verbose=False, input_signature=[spec])
-        prepared = Path(scratch) / "prepared.onnx"
+        prepared = scratch / "prepared.onnx"
         # Folds batch normalisation. Symbolic shapes are for models of variable size, which ours are not.
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         graph = onnx.load(prepared)
@@ -133,11 +132,11 @@ def _onnx(model: Path, network: keras.Model | None, contract: Contract, place: P
 def _openvino(
     model: Path, network: keras.Model | None, contract: Contract, place: Path, embedding: bool
 ) -> None:
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
+    with scratch_folder() as scratch:
         if network is None:
             graph = openvino.convert_model(model)
         else:
-            source = Path(scratch) / "source.xml"
+            source = scratch / "source.xml"
             network.export(str(source), format="openvino", verbose=False)
             graph = openvino.Core().read_model(source)
         graph.reshape([1, *contract.shape])

@@ -1,6 +1,5 @@
 """ONNX: ONNX Runtime's quantization makes int8 and dynamic of the float graph; TensorFlow is not loaded."""
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
@@ -14,7 +13,7 @@ from onnxruntime import quantization
 from edgetl.converters import head_correction, metadata, onnx_edit, onnx_float16, onnx_input, rounding
 from edgetl.converters.request import FLOAT_HEAD_SHARE, ConversionRequest, ConvertedModel, Recipe
 from edgetl.converters.results import Layer
-from edgetl.files import write_bytes
+from edgetl.files import scratch_folder, write_bytes
 
 _MIDDLE = 128
 """Zero point of uint8 weights that lie evenly around 0."""
@@ -31,7 +30,7 @@ def convert(request: ConversionRequest) -> ConvertedModel:
         ConversionError: layers are to stay in float that this graph does not have.
     """
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
+    with scratch_folder() as scratch:
         model = _PRECISIONS[request.precision](onnx.load(request.graph), request, Path(scratch))
     if request.facts is not None:
         metadata.into_onnx(model, request.facts)

@@ -1,8 +1,6 @@
 """Read and change an OpenVINO model."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import openvino
@@ -12,6 +10,7 @@ from edgetl.converters import tail
 from edgetl.converters.request import NO_HEAD, HeadWeights
 from edgetl.converters.results import Layer
 from edgetl.errors import ConversionError
+from edgetl.files import scratch_folder
 
 WEIGHTED = ("Convolution", "GroupConvolution", "MatMul")
 """Layers with a kernel, whose places are what ``Recipe.float_layers`` counts."""
@@ -153,10 +152,10 @@ def contents(model: openvino.Model) -> dict[str, bytes]:
         if kind == op.get_type_name() and number.isdigit():
             op.set_friendly_name(f"{kind}_at_{order}")
     # OpenVINO does not say that a disk is full, so it writes to a scratch folder and edgetl writes on.
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        place = Path(scratch) / "model.xml"
+    with scratch_folder() as scratch:
+        place = scratch / "model.xml"
         openvino.save_model(model, place, compress_to_fp16=False)
-        return {name: (Path(scratch) / name).read_bytes() for name in ("model.xml", "model.bin")}
+        return {name: (scratch / name).read_bytes() for name in ("model.xml", "model.bin")}
 
 
 def _replace(node: openvino.Node, values: NDArray[np.float32]) -> None:

@@ -4,7 +4,6 @@ Measured on the ONNX graph, whose layers stand in the same order in the other fo
 """
 
 import copy
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -19,6 +18,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edgetl.converters.results import LayerError
 from edgetl.errors import ConversionError
+from edgetl.files import scratch_folder
 from edgetl.runtime.onnxruntime import OnnxRuntimeEngine
 
 PARTS = ("weights", "input", "output")
@@ -110,8 +110,8 @@ class _Layer:
 
 def _prepared(graph: bytes) -> onnx.ModelProto:
     """Batch normalisation folded, as it is before quantization; the batch stays 1."""
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        before, after = Path(scratch) / "graph.onnx", Path(scratch) / "prepared.onnx"
+    with scratch_folder() as scratch:
+        before, after = scratch / "graph.onnx", scratch / "prepared.onnx"
         before.write_bytes(graph)
         quant_pre_process(before, after, skip_symbolic_shape=True)
         return onnx.load(after)

@@ -3,7 +3,13 @@
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
 :func:`edgetl.check`, :func:`edgetl.explore`, :func:`edgetl.train`, :func:`edgetl.export`,
 :func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`,
+<<<<<<< HEAD
 :func:`edgetl.push`. Importing edgetl loads none of the engines and nothing of TensorFlow.
+=======
+:func:`edgetl.sign`, :func:`edgetl.pack`. For updates on a device: :func:`edgetl.install`,
+:func:`edgetl.activate`, :func:`edgetl.rollback`, :func:`edgetl.status`, :func:`edgetl.gc`. Importing edgetl
+loads none of the engines and nothing of TensorFlow.
+>>>>>>> main
 """
 
 import importlib
@@ -20,14 +26,22 @@ if TYPE_CHECKING:
     from edgetl.runtime.classifier import load as load
     from edgetl.runtime.doctor import doctor as doctor
     from edgetl.runtime.verify import verify as verify
+    from edgetl.signing.signer import sign as sign
     from edgetl.training.checking.check import check as check
     from edgetl.training.exploring.explore import explore as explore
     from edgetl.training.train import train as train
+    from edgetl.updating.activate import activate as activate
+    from edgetl.updating.activate import rollback as rollback
+    from edgetl.updating.install import install as install
+    from edgetl.updating.pack import pack as pack
+    from edgetl.updating.store import gc as gc
+    from edgetl.updating.store import status as status
 
 __version__ = "0.1.0"
 
 # Loaded when first asked for, so that `import edgetl` stays light on a board.
 _LAZY = {
+    "activate": "edgetl.updating.activate",
     "bench": "edgetl.benchmarks.measure",
     "check": "edgetl.training.checking.check",
     "compare": "edgetl.benchmarks.comparing.compare",
@@ -35,8 +49,14 @@ _LAZY = {
     "explore": "edgetl.training.exploring.explore",
     "estimate": "edgetl.benchmarks.estimate.predicting",
     "export": "edgetl.converters.export",
+    "gc": "edgetl.updating.store",
+    "install": "edgetl.updating.install",
     "load": "edgetl.runtime.classifier",
+    "pack": "edgetl.updating.pack",
     "push": "edgetl.fleet.push",
+    "rollback": "edgetl.updating.activate",
+    "sign": "edgetl.signing.signer",
+    "status": "edgetl.updating.store",
     "train": "edgetl.training.train",
     "verify": "edgetl.runtime.verify",
 }

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import settings, signing
+from edgetl import files, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
 from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.manifest import NAME as MANIFEST
 from edgetl.signing import NOT_ASKED, Signed
 
 SUFFIX = ".edgetl"
+MAX_MODEL_BYTES = 512 * 1024**2
+"""Larger models are refused unread."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Bundle:
         Args:
             path: the folder.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
-                machine say, one at least. None leaves it to the settings (``edgetl keys require``).
+                machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
 
         Raises:
             BundleError: there is no bundle at ``path``, or its manifest breaks a rule.
@@ -47,6 +49,7 @@ class Bundle:
         """
         folder = Path(path)
         place = folder / MANIFEST
+        files.recover(folder)
         if not folder.exists():
             raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
         if not place.is_file():
@@ -119,8 +122,18 @@ class Bundle:
             )
         return data
 
-    def model_files(self, variant: Variant) -> dict[str, bytes]:
-        """The checked bytes of a variant's files, by file name without folder."""
+    def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
+        """The checked bytes of a variant's files, by file name without folder.
+
+        Raises:
+            BundleError: all of them together are more than ``max_bytes``; nothing was read.
+            DamagedBundleError: a file is missing, or not the same bytes.
+        """
+        if variant.size_bytes > max_bytes:
+            raise BundleError(
+                f"{self.path / variant.name} has {variant.size_bytes} bytes and the limit for a model is "
+                f"{max_bytes}: take a smaller variant"
+            )
         return {Path(entry.path).name: self.read(entry) for entry in variant.files}
 
     def expected(self) -> dict[str, NDArray[np.generic]]:

@@ -115,6 +115,9 @@ class CacheError(EdgetlError, OSError):
 class WriteError(EdgetlError, OSError):
     """A file or folder cannot be written; nothing half-written is left."""
 
+    needed: int | None = None
+    """Bytes it takes at least, where the disk is full and that is known."""
+
 
 class BusyError(EdgetlError, RuntimeError):
     """Another edgetl is at work at the same place."""

@@ -11,7 +11,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 import weakref
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from edgetl import debug, relayed
 from edgetl.errors import ConversionError, EdgetlError, WriteError
+from edgetl.files import scratch_folder
 from edgetl.progress import Progress
 
 _running: set["subprocess.Popen[bytes]"] = set()
@@ -62,8 +62,8 @@ def call(
     """
     name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
     shown = debug.is_on()  # the child's output then goes to the terminal instead of the log
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
-        request, answer, log = (Path(folder) / part for part in ("request", "answer", "log"))
+    with scratch_folder() as folder:
+        request, answer, log = (folder / part for part in ("request", "answer", "log"))
         request.write_bytes(pickle.dumps((name, arguments)))
         with log.open("wb") as output, _heard(progress) as pipe:
             descriptors = [end.fileno() for end in pipe]

@@ -12,7 +12,8 @@ from deep import SEED
 
 TRAPPED = ("edgetl-trap", "reboot", "id", "touch", "nc", "curl", "wget", "xterm", "ssh", "scp", "sh-trap")
 
-_RUNS = ("touch {canary}/{number}", "edgetl-trap", "reboot", "id>{canary}/{number}", "/bin/touch {canary}/{number}")
+_TOUCH = "/bin/touch {canary}/{number}"
+_RUNS = ("touch {canary}/{number}", "edgetl-trap", "reboot", "id>{canary}/{number}", _TOUCH)
 _WRAPS = (
     "$({run})",
     "`{run}`",

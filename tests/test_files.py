@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetl import files
+from edgetl import disk, files
 from edgetl.errors import BusyError, UsageError, WriteError
 
 
@@ -155,20 +155,39 @@ def test_a_file_is_never_replaced_by_a_folder(tmp_path: Path, replace: bool) -> 
     assert content(tmp_path) == {"note.txt": b"mine"}
 
 
+def no_exchange(_one: Path, _other: Path) -> None:
+    """What FAT, NFS and old kernels say."""
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def test_a_folder_is_replaced_where_names_cannot_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "exchange", no_exchange)
+    path = tmp_path / "first"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with files.new_folder(path, replace=True) as folder:
+        (folder / "new.txt").write_text("new")
+    assert content(tmp_path) == {"first/new.txt": b"new"}
+    assert names(tmp_path) == ["first"]
+
+
 def test_if_the_new_folder_cannot_take_its_place_the_old_one_comes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "first"
     path.mkdir()
     (path / "old.txt").write_text("old")
-    rename = Path.rename
+    rename = disk.rename
 
-    def fail_for_the_new_one(self: Path, target: Path) -> Path:
-        if (self / "new.txt").exists():
+    def fail_for_the_new_one(source: Path, target: Path) -> None:
+        if (source / "new.txt").exists():
             raise OSError(errno.EROFS, "read-only")
-        return rename(self, target)
+        rename(source, target)
 
-    monkeypatch.setattr(Path, "rename", fail_for_the_new_one)
+    monkeypatch.setattr(disk, "exchange", no_exchange)
+    monkeypatch.setattr(disk, "rename", fail_for_the_new_one)
     with pytest.raises(WriteError, match="read-only"), files.new_folder(path, replace=True) as folder:
         (folder / "new.txt").write_text("new")
     assert content(tmp_path) == {"first/old.txt": b"old"}
@@ -179,7 +198,7 @@ def test_if_the_new_folder_cannot_take_its_place_the_old_one_comes_back(
 _HANG = """
 import sys, time
 from pathlib import Path
-from edgetl import files
+from edgetl import disk, files
 path = Path(sys.argv[1])
 def hang():
     print("here", flush=True)
@@ -192,7 +211,7 @@ with files.new_file(path / "old.txt") as temporary:
     hang()
 """,
     "before a file is renamed": """
-Path.replace = lambda *_: hang()
+disk.rename = lambda *_: hang()
 files.write_bytes(path / "old.txt", b"whole")
 """,
     "while a folder is filled": """
@@ -201,8 +220,11 @@ with files.new_folder(path, replace=True) as folder:
     hang()
 """,
     "between the two renames": """
-rename = Path.rename
-Path.rename = lambda self, target: hang() if (self / "new.txt").exists() else rename(self, target)
+def no_exchange(*_):
+    raise OSError(22, "")
+disk.exchange = no_exchange
+rename = disk.rename
+disk.rename = lambda source, target: hang() if (source / "new.txt").exists() else rename(source, target)
 with files.new_folder(path, replace=True) as folder:
     (folder / "new.txt").write_text("new")
 """,
@@ -285,10 +307,13 @@ def test_a_full_disk_is_named_with_a_way_out(small_disk: Path, fill: Callable[[P
     (small_disk / "other.txt").write_text("other")
     with pytest.raises(
         WriteError,
-        match=r"cannot write .*model\.bin: the disk is full: free some space or choose another --out",
+        match=r"cannot write .*model\.bin: the disk is full \(it needs at least [\d,]+ bytes, .* are free\): "
+        "free some space or choose another --out",
     ) as caught:
         fill(small_disk)
     assert caught.value.errno == errno.ENOSPC
+    assert caught.value.needed is not None
+    assert caught.value.needed > 1_000_000
     assert content(small_disk) == {"other.txt": b"other"}
     assert names(small_disk) == ["other.txt"]
 
@@ -459,11 +484,9 @@ def test_a_killed_removal_leaves_nothing_half_and_is_finished_later(tmp_path: Pa
     code = """
 import os, sys
 from pathlib import Path
-from edgetl import files
-def killed(path, *_):
-    (path / "1.txt").unlink()
-    os._exit(9)
-files.shutil.rmtree = killed
+from edgetl import disk, files
+unlink = disk.unlink
+disk.unlink = lambda path: os._exit(9) if path.name == "1.txt" else unlink(path)
 files.remove_folder(Path(sys.argv[1]))
 """
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "first"], check=False).returncode == 9

@@ -1,7 +1,6 @@
 """ONNX Runtime's own profiler: a JSON file with an event for each operator and run."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from edgetl import extras
 from edgetl.benchmarks.profile.request import WARM_UP, ProfileRequest
 from edgetl.benchmarks.profile.results import Operator
+from edgetl.files import scratch_folder
 
 _SUFFIX = "_kernel_time"
 _CPU = "CPUExecutionProvider"
@@ -21,13 +21,13 @@ def operators(request: ProfileRequest) -> list[Operator]:
     """Run a model under the profiler, with the settings of ``runtime/onnxruntime.py``."""
     (content,) = request.files.values()
     onnxruntime = extras.load("onnxruntime", extra="onnx", purpose="running .onnx files")
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
+    with scratch_folder() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = request.threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
         options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
+        options.profile_file_prefix = str(folder / "profile")
         session = onnxruntime.InferenceSession(content, options, providers=[_CPU])
         name = session.get_inputs()[0].name
         for _ in range(WARM_UP + request.runs):

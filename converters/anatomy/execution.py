@@ -5,14 +5,13 @@ OpenVINO describes the layers it compiled. The answers hold for this machine and
 """
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from edgetl import extras, isolated
 from edgetl.converters.anatomy.facts import QUANTIZED, Anatomy, Execution, Operator, SlowOperator
 from edgetl.errors import EdgetlError
+from edgetl.files import scratch_folder
 
 _ENGINES = {
     "tflite": ("litert", "ai_edge_litert", "ai-edge-litert", "litert"),
@@ -98,8 +97,8 @@ def _ask_onnxruntime(files: Mapping[str, bytes], graph: tuple[Operator, ...]) ->
     options.intra_op_num_threads = 1
     # One below the highest: that one depends on the CPU and changes the layout, not what is int8.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
-        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+    with scratch_folder() as folder:
+        options.optimized_model_filepath = str(folder / "optimised.onnx")
         onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         left = onnx.load(options.optimized_model_filepath, load_external_data=False)
     kinds = {node.name: node.op_type for node in left.graph.node}

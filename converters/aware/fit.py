@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import isolated
+from edgetl import files, isolated
 from edgetl.converters import calibration
 from edgetl.converters.aware.task import LAYERS, OPTIONS, Outcome, Start, Task
 from edgetl.converters.formats import AUTO, FORMATS
@@ -102,7 +101,7 @@ def fit(shop: "Workshop", bases: Sequence["Base"]) -> Fitted | None:
         starts=[hashlib.sha256(start.int8.read_bytes()).hexdigest() for start in starts],
     )
     folder = work.folder(digest)
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folders(folder)
     task = Task(
         starts=starts,
         teacher=bases[0].folder / FORMATS["tflite"].graph,
@@ -124,7 +123,8 @@ def fit(shop: "Workshop", bases: Sequence["Base"]) -> Fitted | None:
             with contextlib.suppress(OSError):  # checkpoints of a training that was begun stay
                 folder.rmdir()
             raise
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # what is left is found again by its name
+        files.remove_folder(folder)
     before, after = outcome.before, outcome.after
     said = (
         f"on {after.photos} photos it did not learn from: divergence from the float model "

@@ -28,6 +28,15 @@ _COMMANDS = (
     "push",
     "info",
     "doctor",
+    "keys",
+    "sign",
+    "pack",
+    "install",
+    "activate",
+    "rollback",
+    "status",
+    "gc",
+    "settings",
 )
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

@@ -2,45 +2,22 @@
 
     python -m edgetl.fleet.arrival NAME STORE ZIP [OPTIONS OF edgetl install]
 
-STORE is empty where nobody chose one. What ``edgetl install`` prints is passed on, with ``was_active``: the
-digest of the version that was used before; and it ends with the same code.
+STORE is empty where nobody chose one. The rest is ``edgetl install``: what it prints, and how it ends.
 """
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
-
-from edgetl.errors import BundleError
-from edgetl.updating import state
 
 SYSTEM = Path("/var/lib/edgetl")
 
 
-def main(words: list[str]) -> int:
-    """Install; the exit code of ``edgetl install``."""
+def main(words: list[str]) -> None:
+    """Become ``edgetl install``."""
     name, chosen, archive, *options = words
     store = Path(chosen).expanduser() if chosen else store_of(name, SYSTEM, Path.home())
-    before = _active(store)
-    command = [
-        sys.executable,
-        "-m",
-        "edgetl",
-        "install",
-        archive,
-        "--into",
-        str(store),
-        "--activate",
-        "--json",
-    ]
-    ended = subprocess.run(
-        [*command, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
-    )
-    answer = _object(ended.stdout)
-    sys.stdout.write(json.dumps({"store": str(store), **answer, "was_active": before}))
-    return ended.returncode
+    command = [sys.executable, "-m", "edgetl", "install", archive, f"--into={store}", "--activate", "--json"]
+    os.execv(sys.executable, [*command, *options])
 
 
 def store_of(name: str, system: Path, home: Path) -> Path:
@@ -61,21 +38,5 @@ def store_of(name: str, system: Path, home: Path) -> Path:
     )
 
 
-def _active(store: Path) -> str | None:
-    try:
-        return state.read(store).active
-    except BundleError:
-        return None  # damaged: what is installed now mends it
-
-
-def _object(printed: bytes) -> dict[str, Any]:
-    """What ``edgetl install`` printed; nothing where it failed before."""
-    try:
-        value = json.loads(printed)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -68,7 +68,8 @@ def push(
         exceptions: see :attr:`PushReport.errors`.
 
     Raises:
-        UsageError: a device is named twice or not as it should be, or an argument is not one of those offered.
+        UsageError: a device is named twice or not as it should be, or an argument is not one of those
+            offered.
         BundleError: no bundle there, or a file of it is missing or damaged.
         MissingPackageError: asyncssh is not installed.
     """

@@ -28,7 +28,7 @@ class Pushed:
     active: str | None = None
     """SHA-256 of the manifest of the version that is used there now; None: unknown or none."""
     previous: str | None = None
-    """Likewise of the version that was used before the push."""
+    """Likewise of the version that ``edgetl rollback`` goes back to there."""
     store: str | None = None
     """Folder on the device; None: unknown."""
     seconds: float | None = None
@@ -102,12 +102,12 @@ def answered(
             raise BundleError("its answer is no object")
     except BundleError as nonsense:
         value, last_words, code = {}, f"answers nonsense: {said(nonsense)}", code or 1
-    active, before = _digest(value.get("active")), _digest(value.get("was_active"))
+    active, previous = _digest(value.get("active")), _digest(value.get("previous"))
     store = said(value["store"]) if isinstance(value.get("store"), str) else None
     words = last_words.removeprefix("error: ").removeprefix("Error: ")
     if code == 0 and active == digest:
-        state: State = "up to date" if before == digest else "active"
-        return Pushed(device, wave, state, active, before, store, seconds)
+        state: State = "up to date" if value.get("state") == "up to date" else "active"
+        return Pushed(device, wave, state, active, previous, store, seconds)
     if code == 0:
         words = "says that it is done, and does not use the version that was sent"
     elif isinstance(value.get("reason"), str):
@@ -115,7 +115,7 @@ def answered(
     reason = words or f"edgetl install ended there with code {code}"
     kind, state = (GateError, "refused") if code == GateError.exit_code else (DeviceError, "failed")
     error = kind(f"{device}: {reason}")
-    return Pushed(device, wave, state, active, before, store, seconds, reason, error)
+    return Pushed(device, wave, state, active, previous, store, seconds, reason, error)
 
 
 def _digest(value: object) -> str | None:

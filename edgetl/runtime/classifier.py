@@ -282,18 +282,16 @@ def load(
         variant: its name, ``tflite-int8``; None takes the bundle's pick, or the next best variant that an
             installed engine runs on this machine.
         engine: its name; None takes the first installed one that runs the variant here.
-        num_threads: for one inference; None takes what is fastest here, which is tried the first time and
-            then remembered (see ``runtime.threads``).
+        num_threads: for one inference; None takes what is fastest here, which is tried the first time, like
+            whether the engine survives the model, and then remembered (see ``runtime.threads``).
 
     Raises:
         BundleError: there is no bundle, or it is damaged.
         UsageError: no such variant or engine, or one that does not go with the other.
         MissingPackageError: no engine for it is installed; the message names the install line.
-        ModelError: the engine refuses the model, or this machine cannot run it.
+        ModelError: the engine refuses the model or dies of it, or this machine cannot run it.
     """
     opened = Bundle.open(bundle)
     chosen, row = choosing.choose(opened, variant, engine)
     model = opened.model_files(chosen)
-    if num_threads is None:
-        return Classifier(opened, chosen, threads.start_fastest(opened, chosen, row, model))
-    return Classifier(opened, chosen, engines.start(row, model, num_threads=num_threads))
+    return Classifier(opened, chosen, threads.start_fastest(opened, chosen, row, model, num_threads))

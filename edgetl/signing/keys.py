@@ -83,9 +83,7 @@ def new(name: str, folder: Path, passphrase: str) -> tuple[Path, Path]:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
-    with files.new_file(private) as temporary:
-        temporary.touch(0o600)
-        temporary.write_bytes(pem)
+    files.write_bytes(private, pem, mode=0o600)
     files.write_text(public, described.line)
     return private, public
 

@@ -1,14 +1,12 @@
 """Keras as a feature extractor, for machines with a GPU, where it is the fastest."""
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import final
 
 import keras
 import numpy as np
 
-from edgetl.files import write_bytes
+from edgetl.files import scratch_folder, write_bytes
 from edgetl.runtime.base import AbstractEngine, Images, Outputs
 
 
@@ -20,8 +18,8 @@ class KerasEngine(AbstractEngine):
 
     def _load(self, files: Mapping[str, bytes]) -> None:
         ((name, content),) = files.items()
-        with tempfile.TemporaryDirectory(prefix="edgetl-") as folder:
-            place = Path(folder) / name
+        with scratch_folder() as folder:
+            place = folder / name
             write_bytes(place, content)
             self._model = keras.models.load_model(place, compile=False)
         _, height, width, channels = self._model.input_shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetl import extras
+from edgetl import extras, files
 from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import RunError
@@ -81,6 +81,7 @@ class Run:
             RunError: no run there, or not a whole one, or its model is not the one that was trained.
         """
         folder = Path(path)
+        files.recover(folder)
         if not (folder / DESCRIPTION).is_file():
             state = "does not exist" if not folder.exists() else f"is no run: it has no {DESCRIPTION}"
             raise RunError(f"{folder} {state}; write one with edgetl train")

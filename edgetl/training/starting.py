@@ -178,7 +178,6 @@ def start_of(wanted: TrainConfig) -> Start | None:
     digest = hashlib.sha256(content).hexdigest()
     kept = cache.folder() / "runs" / f"{digest[:32]}.weights.h5"
     if not kept.is_file() or hash_file(kept) != digest:
-        kept.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(kept, content)
     before = run.description["weights"]
     source = WeightsSource("run", kept, f"run {run.name}, from {before['source']}", before["licence"], digest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetl import files, settings
-from edgetl.bundle import MANIFEST, check_signatures
+from edgetl.bundle import MANIFEST, Bundle, check_signatures
 from edgetl.errors import BundleError, DamagedBundleError, UsageError, WriteError
 from edgetl.manifest import SIGNATURES, FileEntry, Manifest
 from edgetl.reports.units import format_size
@@ -34,9 +34,9 @@ class Installed:
 def install(source: str | Path, into: str | Path, *, allow_older: bool = False) -> Installed:
     """Copy a bundle into a store; which version is used stays as it is until :func:`activate`.
 
-    Everything that can be refused is refused before the first file is written: signatures, the kind of device,
-    a version older than one that was used, room. Then every file is hashed while it is copied. Of the versions
-    that are there only the active one is kept meanwhile: there are never more than two.
+    Everything that can be refused is refused before the first file is written: signatures, the kind of
+    device, a version older than one that was used, room. Then every file is hashed while it is copied. Of the
+    versions that are there only the active one is kept meanwhile: there are never more than two.
 
     Args:
         source: a bundle's folder, a file of ``edgetl pack``, or the URL of one.
@@ -55,30 +55,19 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
         raise UsageError(f"{root} is not empty and no store of versions: choose another --into")
     if sources.is_open_to_all(source) and settings.read().required < 1:
         raise UsageError(
-            f"{source} can be changed on its way by anybody: take https://, or require signatures with edgetl "
-            "keys require 1"
+            f"{source} can be changed on its way by anybody: take https://, or require signatures with "
+            "edgetl settings --require 1"
         )
-    with sources.opened(source) as found, store.updating(root):
+    with sources.opened(source) as found, store.updating(root) as state:
         digest = hashlib.sha256(found.manifest_bytes).hexdigest()
         check_signatures(found.manifest_bytes, found.signatures, None, source)
-        state = _readable(root)
         _check_device(found.manifest, source)
         if not allow_older:
             check_forward(found.manifest, state, source)
         if _is_whole(root, digest):
             return Installed(root, digest, found.manifest, was_there=True)
-        if digest in (state.active, state.previous):
-            # Its files are damaged: as long as they are written anew, nobody may count on them.
-            kept = replace(
-                state,
-                active=None if digest == state.active else state.active,
-                previous=None if digest == state.previous else state.previous,
-            )
-        else:
-            kept = replace(state, previous=None)
-        states.change(root, lambda before: before if before == kept else kept)
-        store.keep(root, {kept.active})
         _check_room(root, found.manifest)
+        _make_room(root, digest)
         with files.new_folder(store.place_of(root, digest), replace=False) as folder:
             _copy(found, folder)
     return Installed(root, digest, found.manifest, was_there=False)
@@ -88,24 +77,14 @@ def check_forward(manifest: Manifest, state: State, what: object) -> None:
     """Refuse a version that is older than one that was used.
 
     Raises:
-        BundleError: it is.
+        BundleError: it is, or nobody can tell.
     """
-    if state.high_water is None or store.instant(manifest.created) >= store.instant(state.high_water):
-        store.instant(manifest.created)
-        return
-    raise BundleError(
-        f"{what} was exported {manifest.created}, and one of {state.high_water} was used here: versions only go "
-        "forward unless you add --allow-older"
-    )
-
-
-def _readable(root: Path) -> State:
-    """The state; where it is damaged, one that keeps nothing back and forgets nothing that still is there."""
-    try:
-        return states.read(root)
-    except BundleError:
-        newest = next((one for one in store.versions(root) if one.problem is None), None)
-        return State(newest.digest, high_water=newest.created) if newest is not None else State()
+    exported = store.instant(manifest.created)
+    if state.high_water is not None and exported < store.instant(state.high_water):
+        raise BundleError(
+            f"{what} was exported {manifest.created}, and one of {state.high_water} was used here: versions "
+            "only go forward unless you add --allow-older"
+        )
 
 
 def _check_device(manifest: Manifest, what: object) -> None:
@@ -113,14 +92,24 @@ def _check_device(manifest: Manifest, what: object) -> None:
     if manifest.compatible and kind not in manifest.compatible:
         here = f"this one is {kind}" if kind is not None else "nobody has said what this one is"
         raise BundleError(
-            f"{what} is for {' and '.join(manifest.compatible)}, and {here}: set it with edgetl keys kind, or "
-            "export with another --compatible"
+            f"{what} is for {' and '.join(manifest.compatible)}, and {here}: say it with edgetl settings "
+            "--kind, or export with another --compatible"
         )
 
 
-def _is_whole(root: Path, digest: str) -> bool:
-    from edgetl.bundle import Bundle
+def _make_room(root: Path, digest: str) -> None:
+    """Remove every version but the active one; where that is damaged and comes anew, but the one before."""
 
+    def change(state: State) -> State:
+        if state.active == digest:
+            return state.without_active("its files were damaged")
+        return replace(state, previous=None) if state.previous is not None else state
+
+    state = states.change(root, change)
+    store.keep(root, {state.active})
+
+
+def _is_whole(root: Path, digest: str) -> bool:
     try:
         bundle = Bundle.open(store.place_of(root, digest), require_signature=False)
         bundle.check_files()
@@ -140,7 +129,7 @@ def _check_room(root: Path, manifest: Manifest) -> None:
 
 def _copy(source: Source, folder: Path) -> None:
     for entry, pieces in source.contents():
-        files.write_pieces(folder / entry.path, _checked(entry, pieces))
+        files.write_pieces(folder / entry.path, _checked(entry, pieces), needed=entry.size_bytes)
     if source.signatures is not None:
         files.write_bytes(folder / SIGNATURES, source.signatures)
     files.write_bytes(folder / MANIFEST, source.manifest_bytes)

@@ -1,6 +1,8 @@
 """``edgetl pack``: a bundle as one file."""
 
+import itertools
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from edgetl import files
@@ -33,17 +35,16 @@ def pack(bundle: str | Path, out: str | Path | None = None, *, force: bool = Fal
     first = {MANIFEST: (opened.path / MANIFEST).read_bytes()}
     if signatures is not None:
         first[SIGNATURES] = signatures
-    members: list[tuple[str, int, int]] = []
-    with files.new_file(place) as temporary, temporary.open("wb") as file:
-
-        def add(path: str, data: bytes) -> None:
-            members.append((path, zlib.crc32(data), len(data)))
-            file.write(archive.local_header(*members[-1]))
-            file.write(data)
-
-        for path, data in first.items():
-            add(path, data)
-        for entry in opened.manifest.entries:
-            add(entry.path, opened.read(entry))
-        file.write(archive.directory(members))
+    total = sum(map(len, first.values())) + sum(entry.size_bytes for entry in opened.manifest.entries)
+    files.write_pieces(place, _pieces(opened, first), needed=total)
     return place
+
+
+def _pieces(bundle: Bundle, first: dict[str, bytes]) -> Iterator[bytes]:
+    members = []
+    rest = ((entry.path, bundle.read(entry)) for entry in bundle.manifest.entries)
+    for path, data in itertools.chain(first.items(), rest):
+        members.append((path, zlib.crc32(data), len(data)))
+        yield archive.local_header(*members[-1])
+        yield data
+    yield archive.directory(members)

@@ -19,7 +19,7 @@ _LOCK = ".state.lock"
 _WAIT_S = 5.0
 """For others who change the state, which takes them milliseconds."""
 _MOST_BYTES = 64_000
-_MOST_REFUSED = 8
+MOST_REFUSED = 8
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class State:
         """The state that goes back to the previous version, which has proved itself before."""
         assert self.active is not None
         others = [one for one in self.refused if one.digest != self.active]
-        refused = (*others[1 - _MOST_REFUSED :], Refused(self.active, reason))
+        refused = (*others[1 - MOST_REFUSED :], Refused(self.active, reason))
         return replace(self, active=self.previous, previous=None, starts=None, refused=refused)
 
 

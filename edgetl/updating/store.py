@@ -1,8 +1,8 @@
 """A store: the folder on a device that holds the versions of a bundle, by the digest of their manifests.
 
-    /var/lib/edgetl/NAME/
-      state.json            which version is used (``state.py``)
-      versions/DIGEST/      a bundle each, two at most
+/var/lib/edgetl/NAME/
+  state.json            which version is used (``state.py``)
+  versions/DIGEST/      a bundle each, two at most
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from typing import Any
 
 from edgetl import files
 from edgetl.bundle import Bundle
-from edgetl.errors import BundleError, UsageError
+from edgetl.errors import BundleError, UsageError, WriteError
 from edgetl.updating import state as states
 from edgetl.updating.state import State
 
@@ -138,10 +138,10 @@ def instant(created: str) -> datetime:
 
 
 @contextlib.contextmanager
-def updating(store: Path) -> Iterator[None]:
-    """Be the only one who installs, activates, rolls back or removes while the block runs.
+def updating(store: Path) -> Iterator[State]:
+    """Be the only one who installs, activates, rolls back or removes while the block runs; yields the state.
 
-    What killed ones left is cleared away first.
+    What killed ones left is cleared away first, and a damaged state is written anew.
 
     Raises:
         BusyError: somebody else is.
@@ -149,7 +149,19 @@ def updating(store: Path) -> Iterator[None]:
     with files.lock(store / _LOCK):
         files.remove_leftovers(store)
         files.remove_leftovers(store / _VERSIONS)
-        yield
+        yield recovered(store)
+
+
+def recovered(store: Path) -> State:
+    """The state of a store; where it is damaged, one that uses the newest version that is there."""
+    try:
+        return states.read(store)
+    except BundleError:
+        newest = next((one for one in versions(store) if one.problem is None), None)
+        state = State(newest.digest, high_water=newest.created) if newest is not None else State()
+        with contextlib.suppress(WriteError):  # the next one finds out the same
+            states.write(store, state)
+        return state
 
 
 def keep(store: Path, kept: set[str | None]) -> list[str]:
@@ -171,8 +183,7 @@ def gc(store: str | Path) -> list[str]:
         BusyError: an update is under way.
     """
     root = existing(store)
-    with updating(root):
-        state = states.read(root)
+    with updating(root) as state:
         return keep(root, {state.active, state.previous})
 
 

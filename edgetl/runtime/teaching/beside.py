@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgetl import files
 from edgetl.bundle import SUFFIX, Bundle
 from edgetl.errors import WriteError
 
@@ -64,7 +65,7 @@ def remove(path: Path) -> None:
         WriteError: the place is read-only.
     """
     with explained(path):
-        path.unlink(missing_ok=True)
+        files.remove(path)
 
 
 @contextlib.contextmanager

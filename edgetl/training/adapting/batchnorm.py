@@ -1,7 +1,6 @@
 """The backbone with batch-norm statistics of other pictures, as weights that any step takes."""
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edgetl import cache, files, isolated
+from edgetl.files import scratch_folder
 from edgetl.progress import Progress
 from edgetl.training import features, prepare, sealed
 from edgetl.training.hashing import hash_file
@@ -62,13 +62,13 @@ def adapted(
 
 def _estimate(prepared: Prepared, chosen: Sequence[Photo], place: Path, progress: Progress) -> bool:
     contract = prepared.choice.contract
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        table = Path(scratch) / "pixels.npy"
+    with scratch_folder() as scratch:
+        table = scratch / "pixels.npy"
         pixels = files.new_array(table, (len(chosen), *contract.shape), np.uint8)
         for row, (_, picture) in enumerate(features.decode_all(chosen, contract, {})):
             pixels[row] = picture
         pixels.flush()
-        place.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folders(place.parent)
         with progress.step("batch-norm statistics"):
             layers = isolated.call(
                 "edgetl.training.adapting.statistics:estimate",

@@ -170,7 +170,8 @@ def _keep(folder: Path, new: dict[str, Picture], progress: Progress) -> None:
     numbers: NDArray[np.float64] = np.array([row[:_NUMBERS] for row in rows], np.float64)
     words = np.array([row[_NUMBERS:] for row in rows], f"<U{_LONGEST}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folders(folder)
+        files.remove_leftovers(folder)  # no later file will have the name of one that was killed here
         place = folder / f"{min(new)[:32]}-{os.getpid()}.npz"
         files.write_arrays(place, sha256=np.array(list(new)), numbers=numbers, words=words)
     except (WriteError, OSError) as error:  # only the next check is slower

@@ -89,7 +89,7 @@ def undo(data: str | Path) -> Undone:
     if left:
         files.write_json(folder / LIST, {"schema": _SCHEMA, "moves": left})
     else:
-        (folder / LIST).unlink()
+        files.remove(folder / LIST)
     for place in sorted(folder.rglob("*"), reverse=True):
         with contextlib.suppress(OSError):  # not empty
             place.rmdir()

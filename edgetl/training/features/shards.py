@@ -132,8 +132,9 @@ class Shard:
 
     def remove(self) -> None:
         """Delete it; whoever has it open still reads it."""
-        self.path.unlink(missing_ok=True)
-        self._index.unlink(missing_ok=True)
+        # Whoever removes it has its records elsewhere: that it comes back after a power cut harms nobody.
+        files.remove(self.path, durable=False)
+        files.remove(self._index, durable=False)
 
     def _write_index(self, keys: Keys, places: Places) -> None:
         entries = np.empty(len(keys), _ENTRY)
@@ -233,7 +234,7 @@ class Writer:
         if self._log is not None:
             self._log.close()
             if not self._keys:
-                self._log.path.unlink()
+                files.remove(self._log.path, durable=False)
         self._log, self._keys = None, bytearray()
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from edgetl import files
+from edgetl.files import scratch_folder
 from edgetl.progress import Progress
 from edgetl.training.arrays import Floats, Labels
 from edgetl.training.heads.head import softmax
@@ -150,8 +150,8 @@ def _packed(model: keras.Model, template: Path) -> bytes:
     Keras' own ``save`` writes the time into the file, and equal models would be other files.
     """
     result = io.BytesIO()
-    with tempfile.TemporaryDirectory(prefix="edgetl-") as scratch:
-        place = Path(scratch) / _WEIGHTS
+    with scratch_folder() as scratch:
+        place = scratch / _WEIGHTS
         model.save_weights(place)
         weights = place.read_bytes()
     with zipfile.ZipFile(template) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as new:

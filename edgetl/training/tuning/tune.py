@@ -1,7 +1,7 @@
 """Fine-tuning, from the side that asks for it: what is needed is laid out, a child process trains."""
 
+import contextlib
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgetl import extras, isolated
+from edgetl import extras, files, isolated
 from edgetl.errors import MissingPackageError
 from edgetl.progress import Progress
 from edgetl.training.arrays import Floats, Labels
@@ -70,7 +70,8 @@ class Tuned:
 
     def clean(self) -> None:
         """Remove what only a resumed training would need."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what is left is found again by its name
+            files.remove_folder(self.folder)
 
 
 def resolve(fine_tune: str, **options: Any) -> TuningOptions | None:
@@ -151,7 +152,7 @@ def tune(
     if judges < _FEWEST_JUDGES:
         why = f"not tried: {judges} photos would judge it, and with fewer than {_FEWEST_JUDGES} no gain shows"
         return Tuned({**described, "adopted": False, "why": why}, None, None, folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folders(folder)
     with work.alone(folder):
         if not resume and any(folder.iterdir()):
             progress.warn("the same fine-tuning was begun before and begins anew: --resume goes on with it")

@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgetl import cache, extras
+from edgetl import cache, extras, files
 from edgetl.errors import UsageError
 from edgetl.training.arrays import Floats, Labels
 from edgetl.training.tuning.decide import Decision
@@ -165,9 +164,9 @@ def clear(place: Path) -> None:
             pass
     for path in place.iterdir():
         if path.is_dir():
-            shutil.rmtree(path)
+            files.remove_folder(path)
         else:
-            path.unlink()
+            files.remove(path, durable=False)
 
 
 def _locked(descriptor: int) -> bool:

@@ -1,13 +1,12 @@
 """Finding photos that show the same."""
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgetl.files import scratch_folder
 from edgetl.progress import SILENT, Progress
 from edgetl.training.checking.duplicates import candidates, judging, places, space, thumbnails
 from edgetl.training.checking.duplicates.groups import Group, Kind, Link, joined
@@ -78,9 +77,9 @@ def _links(
     """Copies and similar ones among photos of different content, by their numbers."""
     if len(distinct) < 2:
         return [], []
-    with tempfile.TemporaryDirectory() as folder:
-        pixels, readable = thumbnails.write(distinct, Path(folder) / "thumbnails.npy", progress)
-        small = thumbnails.coarse(pixels, Path(folder) / "small.npy")
+    with scratch_folder() as folder:
+        pixels, readable = thumbnails.write(distinct, folder / "thumbnails.npy", progress)
+        small = thumbnails.coarse(pixels, folder / "small.npy")
         pairs, scores, found = _compare(pixels, small, _rows(features, readable), progress)
     numbers = {photo.sha256: number for number, photo in enumerate(distinct)}
     straight = upright(found)
