@@ -3,13 +3,9 @@
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
 :func:`edgetl.check`, :func:`edgetl.explore`, :func:`edgetl.train`, :func:`edgetl.export`,
 :func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`,
-<<<<<<< HEAD
-:func:`edgetl.push`. Importing edgetl loads none of the engines and nothing of TensorFlow.
-=======
-:func:`edgetl.sign`, :func:`edgetl.pack`. For updates on a device: :func:`edgetl.install`,
-:func:`edgetl.activate`, :func:`edgetl.rollback`, :func:`edgetl.status`, :func:`edgetl.gc`. Importing edgetl
-loads none of the engines and nothing of TensorFlow.
->>>>>>> main
+:func:`edgetl.sign`, :func:`edgetl.pack`, :func:`edgetl.push`. For updates on a device:
+:func:`edgetl.install`, :func:`edgetl.activate`, :func:`edgetl.rollback`, :func:`edgetl.status`,
+:func:`edgetl.gc`. Importing edgetl loads none of the engines and nothing of TensorFlow.
 """
 
 import importlib
