@@ -64,6 +64,11 @@ async def _open(
     try:
         options = asyncssh.SSHClientConnectionOptions(config=(), host=address.host, **user, **port)
         known = host_keys.known_hosts(options.known_hosts)
+    except (ValueError, OSError) as error:  # a line of ~/.ssh/config or known_hosts, a key
+        raise DeviceError(
+            f"was not tried, since a file in ~/.ssh is not understood: {said(error)}"
+        ) from error
+    try:
         tunnel = through or await _through(options.tunnel, opened, jumps)
         connection = await asyncssh.connect(
             address.host,
@@ -121,6 +126,11 @@ async def _through(
     for text in jumps_configured.split(","):
         try:
             hop = addresses.parse(text.strip())
+        except UsageError as error:
+            raise DeviceError(
+                f"was not tried, since ProxyJump of ~/.ssh/config is not understood: {error}"
+            ) from error
+        try:
             last = await _open(hop, opened, jumps + 1, last)
         except DeviceError as error:
             raise type(error)(f"is reached through {said(text)}, which {error}") from error
