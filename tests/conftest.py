@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ssh_server
 import support
 from hypothesis import settings
 
@@ -101,3 +102,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     yield place
     # Lazily: a traceback may still hold a file of it.
     subprocess.run([shutil.which("umount") or "/bin/umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssh_server.Device]:
+    """A device that is on, trusted, and lets us in."""
+    pytest.importorskip("asyncssh", reason="needs asyncssh: pip install 'edgetl[ssh]'")
+    if ssh_server.SSHD is None:
+        pytest.skip("needs an OpenSSH server: apt install openssh-server")
+    with ssh_server.running(tmp_path / "board") as running:
+        monkeypatch.setenv("HOME", str(running.home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield running

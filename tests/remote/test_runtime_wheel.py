@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import support
 
-from edgetl.benchmarks.remote import runtime_wheel as wheels
 from edgetl.contract import Contract
+from edgetl.remote import runtime_wheel as wheels
 from edgetl.runtime import engines, probe_models
 
 WHEEL_LIMIT_BYTES = 400_000

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 import ssh_server
 
-from edgetl.benchmarks.remote import address, supervisor
-from edgetl.benchmarks.remote.facts import Wanted
 from edgetl.errors import DeviceError
+from edgetl.remote import address, supervisor
+from edgetl.remote.facts import Wanted
 
 if TYPE_CHECKING:
-    from edgetl.benchmarks.remote.session import Ended
+    from edgetl.remote.session import Ended
 
 ANY = Wanted(("fake",), room_bytes=1000)
 
@@ -42,12 +42,13 @@ def run(
     files: dict[str, bytes] | None = None,
     python: str | None = None,
     silence_s: float = 30.0,
+    most_s: float = 600.0,
 ) -> "Ended":
     """Run a script on the device."""
-    from edgetl.benchmarks.remote import connection, session
+    from edgetl.remote import connection, session
 
     given = {"work/task.py": textwrap.dedent(script).encode(), **(files or {})}
-    job = session.Job(given, ("task", *words), wanted, python, silence_s)
+    job = session.Job(given, ("task", *words), wanted, python, silence_s, most_s, 1 << 26)
 
     async def go() -> "Ended":
         async with connection.connected(address.parse(device.address), 20) as connected:
@@ -196,11 +197,12 @@ def test_ctrl_c_and_a_killed_workstation_leave_a_clean_device(
     program.write_text(
         textwrap.dedent(f"""
         import asyncio
-        from edgetl.benchmarks.remote import address, connection, facts, session
+        from edgetl.remote import address, connection, facts, session
 
         async def go():
             wanted = facts.Wanted(("fake",), 1000)
-            job = session.Job({{"work/task.py": {ENDLESS.encode()!r}}}, ("task",), wanted, None, 30)
+            files = {{"work/task.py": {ENDLESS.encode()!r}}}
+            job = session.Job(files, ("task",), wanted, None, 30, 600, 1000)
             async with connection.connected(address.parse({device.address!r}), 20) as connected:
                 await session.run(connected, job, lambda line: print(line, flush=True))
 
@@ -237,7 +239,7 @@ def test_a_device_that_falls_silent_is_given_up_and_cleans_up_later(
 def test_a_workstation_that_falls_silent_is_given_up(
     device: ssh_server.Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edgetl.benchmarks.remote import session
+    from edgetl.remote import session
 
     async def nothing(self: object) -> None:
         await asyncio.sleep(600)

@@ -1,9 +1,8 @@
-from typing import Any
-
 import pytest
 
-from edgetl.benchmarks.remote.facts import Wanted, check_room, choose_python
 from edgetl.errors import DeviceError
+from edgetl.remote.answers import Python
+from edgetl.remote.facts import Wanted, check_room, choose_python
 
 WANTED = Wanted(("tflite", "onnx"), room_bytes=20_000_000)
 EVERYTHING = ["numpy", "PIL", "click", "ai_edge_litert"]
@@ -11,11 +10,11 @@ EVERYTHING = ["numpy", "PIL", "click", "ai_edge_litert"]
 
 def python(
     path: str = "python3", version: tuple[int, int, int] = (3, 11, 2), *, modules: list[str], bits: int = 64
-) -> dict[str, Any]:
-    return {"path": path, "version": list(version), "modules": modules, "bits": bits}
+) -> Python:
+    return Python(path, version, frozenset(modules), bits)
 
 
-def refusal(*pythons: dict[str, Any], given: str | None = None) -> str:
+def refusal(*pythons: Python, given: str | None = None) -> str:
     with pytest.raises(DeviceError) as refused:
         choose_python(WANTED, pythons, given)
     return str(refused.value)
@@ -58,6 +57,11 @@ def test_an_environment_that_is_there_gets_what_it_lacks() -> None:
     assert told.endswith("type: '/home/pi/my env/bin/python' -m pip install ai-edge-litert")
 
 
+def test_a_home_folder_is_still_one_in_the_line_to_type() -> None:
+    told = refusal(python("~/my venv/bin/python", modules=["numpy", "PIL", "click"]))
+    assert told.endswith("type: ~/'my venv/bin/python' -m pip install ai-edge-litert")
+
+
 def test_a_32_bit_system_is_told_the_engine_that_it_can_have() -> None:
     told = refusal(python("/home/pi/edgetl/bin/python", modules=["numpy", "PIL", "click"], bits=32))
     assert told.endswith("-m pip install tflite-runtime 'numpy<2'")
@@ -68,7 +72,7 @@ def test_an_old_python_is_too_old_whatever_it_has() -> None:
 
 
 def test_a_python_that_does_not_run_is_no_python() -> None:
-    assert "no Python that runs at /opt/none" in refusal({"path": "/opt/none"}, given="/opt/none")
+    assert "no Python that runs at /opt/none" in refusal(Python("/opt/none"), given="/opt/none")
 
 
 def test_room_is_needed_for_all_that_is_copied() -> None:

@@ -2,7 +2,7 @@ import ast
 import sys
 from pathlib import Path
 
-from edgetl.benchmarks.remote import supervisor
+from edgetl.remote import supervisor
 
 SOURCE = Path(supervisor.__file__).read_text("utf-8")
 

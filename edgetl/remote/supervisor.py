@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 MARK = b"edgetl-device "
-PREFIX = "edgetl-bench-"
+PREFIX = "edgetl-remote-"
 ALIVE_S = 5.0
 """It says so that often: rarely enough to take no time from the cores that are measured."""
 _LINE_BYTES = 500
@@ -104,7 +104,7 @@ class Wire:
 
 
 def main() -> None:
-    """Serve one benchmark."""
+    """Serve one job."""
     _heed_signals(_stop)
     try:
         _serve(Wire())
@@ -126,7 +126,7 @@ def _serve(wire: Wire) -> None:
     asked = wire.hear()
     wire.silence_s = asked["silence_s"]
     place, free = _place(asked["bytes"])
-    pythons = [_probe(os.path.expanduser(name), asked["modules"]) for name in asked["pythons"]]  # noqa: PTH111
+    pythons = [_probe(name, asked["modules"]) for name in asked["pythons"]]
     wire.say(pythons=pythons, place=place, free=free)
     asked = wire.hear()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place)).resolve()
@@ -184,14 +184,21 @@ def _clean_stale(folder: Path) -> None:
 
 def _probe(python: str, modules: "list[str]") -> "dict[str, Any]":
     """What a Python is, and which of the modules it finds; ``version`` is missing where it does not run."""
-    found = {"path": python}  # type: dict[str, Any]
+    found = {}  # type: dict[str, Any]
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
-        command = [python, "-c", _PROBE, *modules]
+        command = [_path(python), "-c", _PROBE, *modules]
         printed = subprocess.check_output(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30
+            command, cwd="/", stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30
         )
-        found.update(json.loads(printed.decode()))
+        said = json.loads(printed.decode())
+        if isinstance(said, dict):  # whatever was named may be no Python
+            found = said
     return found
+
+
+def _path(python: str) -> str:
+    """Of a Python: a bare name is looked for in PATH, all else is below the home folder, where we started."""
+    return os.path.abspath(os.path.expanduser(python)) if "/" in python else python  # noqa: PTH100, PTH111
 
 
 def _guard(folder: Path) -> None:
@@ -213,6 +220,7 @@ def _guard(folder: Path) -> None:
 
 def _run(wire: Wire, folder: Path, python: str, words: "list[str]") -> int:
     """Run ``python -m WORDS`` until it ends, passing on what it says."""
+    python = _path(python)
     work, library, own = (folder / name for name in ("work", "lib", "tmp"))
     for made in (work, library, own):
         made.mkdir(exist_ok=True)

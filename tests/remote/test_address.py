@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgetl.benchmarks.remote.address import Address, parse
 from edgetl.errors import UsageError
+from edgetl.remote.address import Address, parse
 
 
 @pytest.mark.parametrize(

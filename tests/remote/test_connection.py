@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import ssh_server
 
-from edgetl.benchmarks.remote import address
 from edgetl.errors import DeviceError
+from edgetl.remote import address
 
 
 def log_in(device: str, timeout_s: float = 20.0) -> str:
     """The name of the user who is in."""
-    from edgetl.benchmarks.remote.connection import connected
+    from edgetl.remote.connection import connected
 
     async def go() -> str:
         async with connected(address.parse(device), timeout_s) as connection:

@@ -20,7 +20,7 @@ WORKSTATION = (
     "edgetl.training",
     "edgetl.converters",
     "edgetl.benchmarks.estimate",
-    "edgetl.benchmarks.remote",
+    "edgetl.remote",
     "edgetl.cli.check",
     "edgetl.cli.demo",
     "edgetl.cli.export",

@@ -1,21 +1,24 @@
 """Several devices at a time: each reported apart, and none that takes another's result with it."""
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import bench_reports
 import pytest
 import ssh_server
+import support
 
-from edgetl.benchmarks.remote import devices
-from edgetl.benchmarks.remote.devices import DeviceResult, bench_devices
-from edgetl.errors import BundleError, MissingPackageError, UsageError
+from edgetl.benchmarks.devices import DeviceResult, bench_devices
+from edgetl.errors import BundleError, GateError, MissingPackageError, UsageError
 from edgetl.progress import Progress
+from edgetl.remote import shipping
 
 GATED = """
 import sys
-print('{"results": []}')
+print(r'''REPORT''')
 print("error: 1 of 1 measurements failed: it was hot", file=sys.stderr)
 sys.exit(3)
 """
@@ -38,6 +41,12 @@ def program(text: str) -> dict[str, bytes]:
 
 
 @pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle for the engine that is always there; an inference takes a millisecond."""
+    return support.write_fake_bundle(tmp_path / "insects.edgetl", delay_s=0.001)
+
+
+@pytest.fixture
 def second(device: ssh_server.Device, tmp_path: Path) -> Iterator[ssh_server.Device]:
     """Another server, with a key of its own, on the same board."""
     with ssh_server.running(tmp_path / "board", "second_key") as other:
@@ -57,9 +66,9 @@ def test_a_report_comes_back_and_the_device_is_clean(device: ssh_server.Device, 
     (result,) = bench_devices(bundle, [device.address], QUICK, progress=notes, finished=finished.append)
     assert result.problem is None
     assert result.report is not None
-    assert result.report["bundle"] == "insects"
-    assert [row["status"] for row in result.report["results"]] == ["measured"]
-    assert result.report["results"][0]["threads"] == 1
+    assert result.report.bundle == "insects"
+    assert [row.status for row in result.report.results] == ["measured"]
+    assert result.report.results[0].threads == 1
     assert finished == [result]
     assert notes.lines[0].startswith(f"{device.address}: copying")
     assert device.is_clean()
@@ -75,9 +84,12 @@ def test_what_edgetl_refuses_on_the_device_is_the_problem(device: ssh_server.Dev
 def test_a_report_is_kept_where_a_measurement_failed(
     device: ssh_server.Device, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "runtime_files", lambda: program(GATED))
+    report = bench_reports.report(bench_reports.result())
+    text = GATED.replace("REPORT", json.dumps(report.to_dict()))
+    monkeypatch.setattr(shipping, "runtime_files", lambda: program(text))
     (result,) = bench_devices(bundle, [device.address])
-    assert result.report == {"results": []}
+    assert result.report == report
+    assert isinstance(result.error, GateError)
     assert result.problem == f"{device.address}: 1 of 1 measurements failed: it was hot"
 
 
@@ -85,7 +97,7 @@ def test_a_report_is_kept_where_a_measurement_failed(
 def test_a_device_that_answers_nonsense_has_no_report(
     device: ssh_server.Device, bundle: Path, monkeypatch: pytest.MonkeyPatch, output: str
 ) -> None:
-    monkeypatch.setattr(devices, "runtime_files", lambda: program(f"print({output!r})"))
+    monkeypatch.setattr(shipping, "runtime_files", lambda: program(f"print({output!r})"))
     (result,) = bench_devices(bundle, [device.address])
     assert result.report is None
     assert result.problem is not None

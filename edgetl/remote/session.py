@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +15,20 @@ from typing import Any, TypeVar
 
 import asyncssh
 
-from edgetl.benchmarks.remote import supervisor
-from edgetl.benchmarks.remote.facts import PYTHONS, Wanted, check_room, choose_python
 from edgetl.errors import DeviceError
+from edgetl.remote import answers, supervisor
+from edgetl.remote.facts import PYTHONS, Wanted, check_room, choose_python
+from edgetl.wording import said
 
-# The whole of what a shell on the device ever reads: it runs the program that follows on stdin.
-_COMMAND = "exec python3 -c 'import sys; f = sys.stdin.buffer; exec(f.read(int(f.readline())))'"
+# The whole of what a shell on the device ever reads: it runs the program that follows on stdin. Isolated
+# (-I), or a random.py in the home folder would be taken for the standard library's.
+_COMMAND = "exec python3 -I -c 'import sys; f = sys.stdin.buffer; exec(f.read(int(f.readline())))'"
 _MARK = supervisor.MARK
 _CHUNK_BYTES = 1 << 18
 _MOST_GREETING_BYTES = 1 << 20
-MOST_OUTPUT_BYTES = 1 << 28
-"""The raw times of a long benchmark are some megabytes."""
+_MOST_TOLD_BYTES = 1 << 24
+"""All lines of a command together; of signs of life alone these are weeks."""
+_SLOWEST_BYTES_S = 10_000
 _MOST_WORDS_BYTES = 2000
 _FAREWELL_S = 10.0
 _NOT_FOUND = 127  # what a shell ends with when there is no such command (POSIX, 2.8.2)
@@ -46,6 +50,10 @@ class Job:
     """The one Python to take; None looks at ``facts.PYTHONS``."""
     silence_s: float
     """A device that says nothing for so long is given up, and gives us up."""
+    most_s: float
+    """So is one whose command takes longer, whatever it says."""
+    most_output_bytes: int
+    """More is refused."""
 
 
 @dataclass(frozen=True)
@@ -90,21 +98,23 @@ async def run(connection: asyncssh.SSHClientConnection, job: Job, tell: Callable
 async def _why_it_ended(process: "asyncssh.SSHClientProcess[bytes]") -> str:
     with contextlib.suppress(asyncio.TimeoutError, TimeoutError):
         await asyncio.wait_for(process.wait_closed(), _FAREWELL_S)
-    said = b""
+    heard = b""
     with contextlib.suppress(asyncio.TimeoutError, TimeoutError, asyncssh.Error, OSError):
-        said = await asyncio.wait_for(process.stderr.read(_MOST_WORDS_BYTES), 1.0)
-    words = said.decode("utf-8", "replace").strip().splitlines()
+        heard = await asyncio.wait_for(process.stderr.read(_MOST_WORDS_BYTES), 1.0)
+    words = heard.decode("utf-8", "replace").strip().splitlines()
     if process.exit_status == _NOT_FOUND:
         return "has no python3: sudo apt install python3 python3-venv"
     if process.exit_signal is not None:
-        return f"had its session killed ({process.exit_signal[0]}), often for want of memory; it is clean"
+        return (
+            f"had its session killed ({said(process.exit_signal[0])}), often for want of memory; it is clean"
+        )
     if process.exit_status is None:
         return "was lost: the connection ended; it cleans up by itself"
     if process.exit_status in _SIGNALS:
         return f"was stopped there by {_SIGNALS[process.exit_status]}, as when it is shut down; it is clean"
     if process.exit_status == 0:
         return "ended the session, since it heard nothing from here; it is clean"
-    reason = f": {words[-1]}" if words else ""
+    reason = f": {said(words[-1])}" if words else ""
     return f"ended the session with code {process.exit_status}{reason}"
 
 
@@ -115,6 +125,7 @@ class _Session:
         self._process = process
         self._job = job
         self._tell = tell
+        self._held = bytearray()
 
     async def run(self) -> Ended:
         job = self._job
@@ -122,12 +133,13 @@ class _Session:
         await self._send(b"%d\n%s" % (len(source), source))
         await self._hear()
         pythons = PYTHONS if job.python is None else (job.python,)
+        modules = job.wanted.modules
         await self._say(
-            pythons=pythons, modules=job.wanted.modules, bytes=job.wanted.room_bytes, silence_s=job.silence_s
+            pythons=pythons, modules=modules, bytes=job.wanted.room_bytes, silence_s=job.silence_s
         )
-        found = await self._hear()
-        python = choose_python(job.wanted, found["pythons"], job.python)
-        check_room(job.wanted, found["place"], found["free"])
+        found = answers.found(await self._hear(), pythons, modules)
+        python = choose_python(job.wanted, found.pythons, job.python)
+        check_room(job.wanted, found.place, found.free_bytes)
         files = [(path, len(data)) for path, data in job.files.items()]
         self._tell(f"copying {sum(size for _, size in files) / 1e6:.1f} MB")
         await self._say(python=python, words=job.words, files=files)
@@ -138,32 +150,35 @@ class _Session:
             return await self._follow()
 
     async def _follow(self) -> Ended:
-        last_words = ""
-        while True:
-            heard = await self._hear()
-            if "line" in heard:
-                last_words = str(heard["line"]).strip() or last_words
-                self._tell(str(heard["line"]))
-            elif "ended" in heard or "failed" in heard:
-                if heard["left"] is not None:
-                    self._tell(f"warning: {heard['left']} could not be removed")
-                if "failed" in heard:
-                    raise DeviceError(f"could not go on: {heard['failed']}")
-                size = int(heard["bytes"])
-                if not 0 <= size <= MOST_OUTPUT_BYTES:
-                    raise DeviceError(f"has a result of {size} bytes, and {MOST_OUTPUT_BYTES} are the limit")
-                output = b""
-                while len(output) < size:
-                    part = await self._soon(self._process.stdout.read(min(size - len(output), _CHUNK_BYTES)))
-                    if not part:
-                        raise asyncio.IncompleteReadError(output, size)
-                    output += part
-                return Ended(int(heard["ended"]), output, last_words)
+        last_words, told, until = "", 0, time.monotonic() + self._job.most_s
+        while time.monotonic() < until:
+            line = await self._hear()
+            event = answers.event(line)
+            told += len(line)
+            if told > _MOST_TOLD_BYTES:
+                raise DeviceError(f"says more than {_MOST_TOLD_BYTES / 1e6:.0f} MB on the way; it was left")
+            if isinstance(event, answers.Line):
+                last_words = event.text.strip() or last_words
+                self._tell(event.text)
+            elif isinstance(event, answers.End):
+                return await self._finish(event, last_words)
+        raise DeviceError(f"was not done within {self._job.most_s:g} s and was left; it cleans up by itself")
+
+    async def _finish(self, end: answers.End, last_words: str) -> Ended:
+        if end.left is not None:
+            self._tell(f"warning: {end.left} could not be removed")
+        if end.code is None:
+            raise DeviceError(f"could not go on: {end.failed}")
+        size, most = end.output_bytes, self._job.most_output_bytes
+        if size > most:
+            raise DeviceError(f"has a result of {size} bytes, and {most} are the limit")
+        patience_s = self._job.silence_s + size / _SLOWEST_BYTES_S
+        await _soon(self._hold(size), patience_s)
+        return Ended(end.code, bytes(self._held[:size]), last_words)
 
     @contextlib.asynccontextmanager
     async def _alive(self) -> AsyncIterator[None]:
         """Say now and then that we are still there, or the device would stop and clean up."""
-
         task = asyncio.ensure_future(self._say_alive())
         try:
             yield
@@ -171,9 +186,10 @@ class _Session:
             task.cancel()
 
     async def _say_alive(self) -> None:
-        while True:
-            await asyncio.sleep(min(supervisor.ALIVE_S, self._job.silence_s / 4))
-            self._process.stdin.write(b"\n")
+        with contextlib.suppress(OSError):  # it is gone, which who listens to it will tell
+            while True:
+                await asyncio.sleep(min(supervisor.ALIVE_S, self._job.silence_s / 4))
+                self._process.stdin.write(b"\n")
 
     async def _say(self, **what: Any) -> None:
         await self._send(json.dumps(what).encode() + b"\n")
@@ -182,18 +198,34 @@ class _Session:
         self._process.stdin.write(data)
         await self._soon(self._process.stdin.drain())
 
-    async def _hear(self) -> dict[str, Any]:
-        """The next line of the supervisor; what a login shell prints before is passed over."""
+    async def _hear(self) -> bytes:
+        """The JSON of the supervisor's next line; what a login shell prints before is passed over."""
+        return await self._soon(self._marked())
+
+    async def _marked(self) -> bytes:
         passed = 0
         while passed < _MOST_GREETING_BYTES:
-            line = await self._soon(self._process.stdout.readline())
-            if not line.endswith(b"\n"):
-                raise asyncio.IncompleteReadError(line, None)
+            while (end := self._held.find(b"\n")) < 0:
+                if len(self._held) > answers.MOST_LINE_BYTES:
+                    raise DeviceError(
+                        f"sends a line of more than {answers.MOST_LINE_BYTES} bytes; it was left"
+                    )
+                await self._hold(len(self._held) + 1)
+            line = bytes(self._held[: end + 1])
+            del self._held[: end + 1]
             _, marked, told = line.partition(_MARK)  # a greeting may end without a new line
             if marked:
-                return dict(json.loads(told))
+                return told
             passed += len(line)
         raise DeviceError("prints too much at a login: let its ~/.bashrc be silent where nobody types")
+
+    async def _hold(self, size: int) -> None:
+        """Read on until there are so many bytes, or more."""
+        while len(self._held) < size:
+            part = await self._process.stdout.read(_CHUNK_BYTES)
+            if not part:
+                raise asyncio.IncompleteReadError(bytes(self._held[:0]), size)
+            self._held += part
 
     async def _soon(self, waiting: Awaitable[T]) -> T:
         return await _soon(waiting, self._job.silence_s)

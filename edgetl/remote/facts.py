@@ -1,12 +1,12 @@
 """Whether a device will do: what it said of itself, judged, in the words of who has to mend it."""
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from edgetl.errors import DeviceError
+from edgetl.remote.answers import Python
 from edgetl.runtime import engines
+from edgetl.wording import said, typed
 
 PYTHONS = ("~/edgetl/bin/python", "python3", "~/.venv/bin/python", "~/venv/bin/python")
 """Looked at in this order; the first is the environment that our own instructions make."""
@@ -36,36 +36,36 @@ class Wanted:
         return (*NEEDED, *(row.package for row in self.engines if row.package is not None))
 
 
-def choose_python(wanted: Wanted, pythons: Sequence[Mapping[str, Any]], given: str | None) -> str:
-    """The first Python that has everything.
+def choose_python(wanted: Wanted, pythons: Sequence[Python], given: str | None) -> str:
+    """The first Python that has everything, as it was asked for.
 
     Args:
         wanted: what is needed.
-        pythons: ``path`` of each, and where it runs ``version``, ``modules`` found and ``bits``.
+        pythons: those of the device.
         given: the one that was asked for alone.
 
     Raises:
         DeviceError: there is none; it names the line that mends the most promising one.
     """
-    running = [python for python in pythons if "version" in python]
+    running = [python for python in pythons if python.version is not None]
     if not running:
         raise DeviceError(
-            f"has no Python that runs at {given or 'python3'}: sudo apt install python3 python3-venv"
+            f"has no Python that runs at {said(given or 'python3')}: sudo apt install python3 python3-venv"
         )
-    young = [python for python in running if tuple(python["version"]) >= OLDEST]
+    young = [python for python in running if python.version is not None and python.version >= OLDEST]
     if not young:
-        newest = max(running, key=lambda python: tuple(python["version"]))
+        newest = max(running, key=lambda python: python.version or ())
         raise DeviceError(
-            f"has Python {'.'.join(map(str, newest['version']))} at {newest['path']}, and edgetl needs "
+            f"has Python {'.'.join(map(str, newest.version or ()))} at {said(newest.path)}, and edgetl needs "
             "3.10 or later: Raspberry Pi OS has had it since Debian 12 (bookworm)"
         )
     for python in young:
         if not _missing(wanted, python):
-            return str(python["path"])
+            return python.path
     best = min(young, key=lambda python: len(_missing(wanted, python)))
     missing = _missing(wanted, best)
     raise DeviceError(
-        f"lacks {', '.join(name.partition('>')[0].strip(chr(39)) for name in missing)} in {best['path']}; "
+        f"lacks {', '.join(name.partition('>')[0].strip(chr(39)) for name in missing)} in {said(best.path)}; "
         f"on the device, type: {_line(best, missing)}"
     )
 
@@ -87,24 +87,25 @@ def check_room(wanted: Wanted, place: str | None, free_bytes: int) -> None:
         )
 
 
-def _missing(wanted: Wanted, python: Mapping[str, Any]) -> list[str]:
+def _missing(wanted: Wanted, python: Python) -> list[str]:
     """What pip would have to install, as it is typed in a shell."""
-    found = set(python["modules"])
+    found = python.modules
     missing = [distribution for module, distribution in NEEDED.items() if module not in found]
     if any(row.package is None or row.package in found for row in wanted.engines):
         return missing
     for row in wanted.engines:
         # The one engine with wheels for 32 bits.
-        if python["bits"] == 64 or row.name == "tflite-runtime":
+        if python.bits == 64 or row.name == "tflite-runtime":
             fitting = ["'numpy<2'"] if row.name == "tflite-runtime" else []
             return [*missing, str(row.distribution), *fitting]
     return [*missing, str(wanted.engines[0].distribution)]
 
 
-def _line(python: Mapping[str, Any], missing: Sequence[str]) -> str:
-    path = str(python["path"])
+def _line(python: Python, missing: Sequence[str]) -> str:
+    path = python.path
     if "/" in path and not path.startswith(("/usr/", "/bin/")):
-        return f"{shlex.quote(path)} -m pip install {' '.join(missing)}"
+        home, tail = ("~/", path[2:]) if path.startswith("~/") else ("", path)  # a quoted ~ is no home
+        return f"{home}{typed([tail])} -m pip install {' '.join(missing)}"
     # Debian's own Python refuses pip (PEP 668), and a new environment has nothing yet.
     everything = [*(name for name in NEEDED.values() if name not in missing), *missing]
     return f"python3 -m venv {_VENV} && {_VENV}/bin/pip install {' '.join(everything)}"
