@@ -213,7 +213,7 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
         (
             "minimum_edgetl",
             "900.0.0",
-            r"needs edgetl 900\.0\.0 or newer, and this is .*pip install --upgrade",
+            r"needs edgetl 900\.0\.0 or newer, and .*pip install --upgrade",
         ),
         ("schema", SCHEMA + 1, "this edgetl reads up to 2: pip install --upgrade edgetl"),
         ("schema", 0, "schema is 0, not 2: it is no edgetl bundle"),
