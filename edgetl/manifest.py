@@ -34,6 +34,8 @@ MAX_BYTES = 256_000
 """A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
 _MAX_DEPTH = 8
 _MAX_PATH_BYTES = 200
+MAX_FILE_BYTES = 2**32 - 1
+"""Of one file: what FAT and a zip hold. A TFLite model has half of that at most."""
 _SINCE_2 = ("documents", "compatible", "minimum_edgetl")
 
 T = TypeVar("T")
@@ -53,12 +55,13 @@ class FileEntry:
         if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in self.path:
             raise BundleError(f"the manifest names the file {self.path!r}, which is not inside the bundle")
         # What one file system takes for another name, cuts off, or shows as something else.
-        odd = any(part.endswith((".", " ")) or part.startswith((" ", "~")) for part in path.parts)
+        # What begins with a dot is hidden, and half-written things of ours are called so.
+        odd = any(part.endswith((".", " ")) or part.startswith((".", " ", "~")) for part in path.parts)
         if odd or not self.path.isprintable() or ":" in self.path or path.as_posix() != self.path:
             raise BundleError(f"the manifest names the file {self.path!r}, which not every disk can hold")
         if len(self.path.encode()) > _MAX_PATH_BYTES:
             raise BundleError(f"the manifest names a file of more than {_MAX_PATH_BYTES} bytes: {self.path}")
-        if not re.fullmatch("[0-9a-f]{64}", self.sha256) or self.size_bytes < 0:
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256) or not 0 <= self.size_bytes <= MAX_FILE_BYTES:
             raise BundleError(f"the manifest's hash or size of {self.path} is no hash or size")
 
 

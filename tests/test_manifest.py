@@ -14,6 +14,7 @@ from edgetl.errors import BundleError
 from edgetl.manifest import (
     _SINCE_2,
     MAX_BYTES,
+    MAX_FILE_BYTES,
     SCHEMA,
     FileEntry,
     Golden,
@@ -31,13 +32,13 @@ from edgetl.tasks import Task, names_of_outputs
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.floats(allow_nan=False, allow_infinity=False)
 part = st.text("abcdefghijklmnopqrstuvwxyzäß0123456789-_. ", min_size=1, max_size=8).filter(
-    lambda name: name == name.strip(" ").rstrip(".")
+    lambda name: name == name.strip(" .")
 )
 files = st.builds(
     FileEntry,
     st.lists(part, min_size=1, max_size=3).map("/".join),
     st.text("0123456789abcdef", min_size=64, max_size=64),
-    st.integers(0, 10**12),
+    st.integers(0, MAX_FILE_BYTES),
 )
 intervals = st.builds(Interval, number, number, number)
 task_scores = st.builds(TaskScore, text, st.integers(0, 10**6), intervals, intervals, number)

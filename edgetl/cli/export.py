@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-latency", type=SECONDS, help="Of the recommended variant, on this machine: 30ms.")
 @click.option("--max-size", type=BYTES, help="Of the recommended variant: 4MB.")
-@click.option(
-    "--compatible", multiple=True, metavar="KIND", help="Kind of device it is for, repeatable."
-)
+@click.option("--compatible", multiple=True, metavar="KIND", help="Kind of device it is for, repeatable.")
 @click.option("--keep-failing", is_flag=True, help="Keep variants that got worse in the bundle, marked.")
 @click.option("--embedding", is_flag=True, help="Give the features in front of the head as a second output.")
 @click.option(

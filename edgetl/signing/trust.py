@@ -55,8 +55,8 @@ def signed_by(envelope: Envelope | None, keys: Sequence[TrustedKey]) -> Signed:
             by.append(key.name)
         else:
             raise SignatureError(
-                f"the signature of {key.name} is not valid for this manifest: copy the bundle again, or sign "
-                "it anew"
+                f"the signature of {key.name} is not valid for this manifest: copy the bundle again, or have "
+                f"{key.name} sign it anew"
             )
     return Signed(tuple(by), tuple(revoked), tuple(unknown))
 
