@@ -45,7 +45,7 @@ types: $(INSTALLED) ## mypy, strict
 wheels: $(INSTALLED) ## dist/: edgetl, and edgetl-runtime, the half of it that a board needs
 	@rm -rf build dist
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
-	$(BIN)/python -c 'import pathlib; from edgetl.benchmarks.remote.runtime_wheel import write_wheel; \
+	$(BIN)/python -c 'import pathlib; from edgetl.remote.runtime_wheel import write_wheel; \
 	  print(write_wheel(pathlib.Path("dist")))'
 
 format: $(INSTALLED) ## put the code into its one format

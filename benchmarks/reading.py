@@ -17,6 +17,9 @@ OLDEST = 2
 """The layout of 1 was another one."""
 MAX_BYTES = 100_000_000
 """A larger file is refused unread: a sample takes some 25 bytes, so this is four million of them."""
+_MAX_VALUES = 5_000_000
+_MAX_LISTS = 1_000_000
+"""An empty list is three bytes in a file and 64 in memory."""
 
 
 def read_report(path: str | Path) -> BenchReport:
@@ -56,6 +59,11 @@ def parse(data: bytes, name: str) -> BenchReport:
     if len(data) > MAX_BYTES:
         raise ReportError(
             f"{name} has more than {MAX_BYTES} bytes, and no report of edgetl bench is so large"
+        )
+    if data.count(b",") > _MAX_VALUES or data.count(b"[") + data.count(b"{") > _MAX_LISTS:
+        raise ReportError(
+            f"{name} has more than {_MAX_VALUES} values or {_MAX_LISTS} lists, and no report of edgetl bench "
+            "has so many"
         )
     try:
         value = json.loads(

@@ -55,6 +55,7 @@ def write(
     best: Pick,
     here: str,
     seconds: float,
+    compatible: tuple[str, ...] = (),
 ) -> None:
     """Fill the folder that becomes the bundle.
 
@@ -67,6 +68,7 @@ def write(
         best: the recommended one.
         here: where the latencies were measured.
         seconds: what the export took.
+        compatible: kinds of devices that it is for; none: any.
 
     Raises:
         WriteError: the disk is full.
@@ -95,6 +97,7 @@ def write(
         embedding=shop.embedding,
         exemplars=exemplars.write(folder, shop.exemplars),
         tasks=item.tasks,
+        compatible=compatible,
         provenance={
             **item.provenance,
             "calibration": _pictures(shop.calibrating),

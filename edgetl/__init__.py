@@ -3,9 +3,9 @@
 On a device: ``edgetl.load("flowers.edgetl").classify("photo.jpg")``. On a workstation:
 :func:`edgetl.check`, :func:`edgetl.explore`, :func:`edgetl.train`, :func:`edgetl.export`,
 :func:`edgetl.verify`, :func:`edgetl.bench`, :func:`edgetl.compare`, :func:`edgetl.estimate`,
-:func:`edgetl.sign`, :func:`edgetl.pack`. For updates on a device: :func:`edgetl.install`,
-:func:`edgetl.activate`, :func:`edgetl.rollback`, :func:`edgetl.status`, :func:`edgetl.gc`. Importing edgetl
-loads none of the engines and nothing of TensorFlow.
+:func:`edgetl.sign`, :func:`edgetl.pack`, :func:`edgetl.push`. For updates on a device:
+:func:`edgetl.install`, :func:`edgetl.activate`, :func:`edgetl.rollback`, :func:`edgetl.status`,
+:func:`edgetl.gc`. Importing edgetl loads none of the engines and nothing of TensorFlow.
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edgetl.benchmarks.estimate.predicting import estimate as estimate
     from edgetl.benchmarks.measure import bench as bench
     from edgetl.converters.export import export as export
+    from edgetl.fleet.push import push as push
     from edgetl.runtime.classifier import load as load
     from edgetl.runtime.doctor import doctor as doctor
     from edgetl.runtime.verify import verify as verify
@@ -48,6 +49,7 @@ _LAZY = {
     "install": "edgetl.updating.install",
     "load": "edgetl.runtime.classifier",
     "pack": "edgetl.updating.pack",
+    "push": "edgetl.fleet.push",
     "rollback": "edgetl.updating.activate",
     "sign": "edgetl.signing.signer",
     "status": "edgetl.updating.store",

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from edgetl import files, reading, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
-from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
-from edgetl.manifest import NAME as MANIFEST
+from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.signing import NOT_ASKED, Signed
+from edgetl.updating import state
 
+MANIFEST = NAME
 SUFFIX = ".edgetl"
 _WAY_OUT = "copy the bundle again, or export it anew"
+MAX_MODEL_BYTES = 512 * 1024**2
+"""Larger models are refused unread."""
 _HEADER_BYTES = 16_384
 """Of an array in a file of NumPy, at most; those of ours take 128."""
 
@@ -43,7 +46,7 @@ class Bundle:
         """Read the manifest; model files are read and checked when they are asked for.
 
         Args:
-            path: the folder.
+            path: the folder, or a store of versions (``edgetl install``), of which the active one is taken.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
                 machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
 
@@ -52,7 +55,7 @@ class Bundle:
             SignatureError: signatures that are required are missing, or any are not of this manifest.
             SettingsError: the settings of this machine cannot be read.
         """
-        folder = Path(path)
+        folder = _active(Path(path))
         place = folder / MANIFEST
         files.recover(folder)
         try:
@@ -144,8 +147,18 @@ class Bundle:
                 f"{place} is not the file that was exported (SHA-256 differs): {_WAY_OUT}"
             )
 
-    def model_files(self, variant: Variant) -> dict[str, bytes]:
-        """The checked bytes of a variant's files, by file name without folder."""
+    def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
+        """The checked bytes of a variant's files, by file name without folder.
+
+        Raises:
+            BundleError: all of them together are more than ``max_bytes``; nothing was read.
+            DamagedBundleError: a file is missing, or not the same bytes.
+        """
+        if variant.size_bytes > max_bytes:
+            raise BundleError(
+                f"{self.path / variant.name} has {variant.size_bytes} bytes and the limit for a model is "
+                f"{max_bytes}: take a smaller variant"
+            )
         return {Path(entry.path).name: self.read(entry) for entry in variant.files}
 
     def expected(self) -> dict[str, NDArray[np.generic]]:
@@ -227,6 +240,16 @@ def read_signatures(folder: Path) -> bytes | None:
         return None
     except OSError as error:
         raise SignatureError(f"{place} cannot be read: {error.strerror}") from error
+
+
+def _active(path: Path) -> Path:
+    """The folder itself; of a store that of its active version."""
+    if (path / MANIFEST).exists() or not state.is_store(path):
+        return path
+    active = state.read(path).active
+    if active is None:
+        raise BundleError(f"{path} has no active version: edgetl activate {path}")
+    return path / state.VERSIONS / active
 
 
 def entry_of(root: Path, path: Path) -> FileEntry:

@@ -17,6 +17,7 @@
     ├── ConversionError (RuntimeError)
     ├── ReportError (ValueError)     a file written by ``edgetl bench``
     ├── DeviceError (RuntimeError)   another machine, over SSH
+    │   └── HostKeyError             exit code 4: it has not shown a key that known_hosts trusts
     ├── CacheError (OSError)         what edgetl keeps between runs
     ├── WriteError (OSError)         a file or folder that cannot be written
     ├── BusyError (RuntimeError)     another edgetl is at work at the same place
@@ -99,6 +100,12 @@ class ReportError(EdgetlError, ValueError):
 
 class DeviceError(EdgetlError, RuntimeError):
     """Another machine cannot be reached over SSH, or cannot measure."""
+
+
+class HostKeyError(DeviceError):
+    """Another machine's host key is unknown, changed or revoked: nothing was sent to it."""
+
+    exit_code = 4
 
 
 class CacheError(EdgetlError, OSError):

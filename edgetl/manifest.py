@@ -14,6 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+import edgetl
 from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
@@ -35,7 +36,7 @@ _MAX_DEPTH = 8
 _MAX_PATH_BYTES = 200
 MAX_FILE_BYTES = 2**32 - 1
 """Of one file: what FAT and a zip hold. A TFLite model has half of that at most."""
-_SINCE_2 = ("documents", "compatible")
+_SINCE_2 = ("documents", "compatible", "minimum_edgetl")
 
 T = TypeVar("T")
 
@@ -195,6 +196,8 @@ class Manifest:
     the bundle but the manifest and its signatures; empty in layout 1, which did not name them."""
     compatible: tuple[str, ...] = ()
     """Kinds of devices that it is for, as their owner calls them (``settings.Settings.kind``); empty: any."""
+    minimum_edgetl: str = "0.1.0"
+    """The oldest edgetl that can use it: three numbers with dots."""
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
@@ -205,6 +208,8 @@ class Manifest:
         if self.pick not in names:
             raise BundleError(f"the manifest picks {self.pick!r}, which is not one of {', '.join(names)}")
         rules.check(self.tasks, self.contract.labels)
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){2}", self.minimum_edgetl):
+            raise BundleError(f"the manifest needs edgetl {self.minimum_edgetl!r}, which is no version")
         _check_places([entry.path for entry in self.entries])
 
     @property
@@ -274,7 +279,18 @@ def parse(data: bytes) -> Manifest:
             unseal(data, value, "the manifest")
         except BundleError as error:
             raise BundleError(f"{error}: copy the bundle again, or export it anew") from None
-    return build(Manifest, value, "manifest")
+    manifest = build(Manifest, value, "manifest")
+    if _numbers(manifest.minimum_edgetl) > _numbers(edgetl.__version__):
+        raise BundleError(
+            f"the bundle needs edgetl {manifest.minimum_edgetl} or newer, and this is {edgetl.__version__}: "
+            "pip install --upgrade edgetl"
+        )
+    return manifest
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: of ``1.2.3rc1`` 1, 2 and 3."""
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def read_json(data: bytes, what: str, *, max_bytes: int) -> Any:

@@ -1,6 +1,11 @@
 """Numbers and names of files in sentences."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
+
+MOST_SAID = 300
+"""Letters of a stranger's sentence that are passed on."""
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -13,6 +18,42 @@ def shown(name: str | Path) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(name)
     )
+
+
+def said(words: object) -> str:
+    """What another machine says, fit for our sentence: one line, nothing to obey, and not without end."""
+    return shown(" ".join(brief(str(words)).split()))
+
+
+def brief(text: str) -> str:
+    """The beginning of a text that somebody else chose the length of."""
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…"
+
+
+def typed(words: Sequence[object]) -> str:
+    """The words as they are typed into bash, zsh or ksh: each arrives as it is, whatever it holds.
+
+    The line has no control character and nothing invisible: half of it pasted is no command of its own.
+    """
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: object) -> str:
+    text = str(word)
+    if isinstance(word, Path) and text.startswith("-"):
+        text = f"./{text}"  # else it would be taken for an option
+    if text.isprintable():
+        return shlex.quote(text)
+    # $'…' of a name's bytes: POSIX.1-2024 calls it dollar-single-quotes.
+    letters = (
+        f"\\{letter}"
+        if letter in "\\'"
+        else letter
+        if letter.isprintable()
+        else "".join(f"\\{byte:03o}" for byte in letter.encode("utf-8", "surrogateescape"))
+        for letter in text
+    )
+    return f"$'{''.join(letters)}'"
 
 
 def encodable(text: str) -> str:

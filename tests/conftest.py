@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ssh_server
 import support
 from hypothesis import settings
 
@@ -48,15 +48,12 @@ def hymenoptera(shared: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep every test, and the processes it starts, out of the user's cache."""
-    before = os.environ.get("EDGETL_CACHE")
+    """Keep every test, and the processes it starts, out of the user's cache and settings."""
     folder = tmp_path_factory.mktemp("cache")
-    os.environ["EDGETL_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["EDGETL_CACHE"]
-    else:
-        os.environ["EDGETL_CACHE"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGETL_CACHE", str(folder))
+        patch.setenv("EDGETL_SETTINGS", str(folder / "no-settings.json"))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +102,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     yield place
     # Lazily: a traceback may still hold a file of it.
     subprocess.run([shutil.which("umount") or "/bin/umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssh_server.Device]:
+    """A device that is on, trusted, and lets us in."""
+    pytest.importorskip("asyncssh", reason="needs asyncssh: pip install 'edgetl[ssh]'")
+    if ssh_server.SSHD is None:
+        pytest.skip("needs an OpenSSH server: apt install openssh-server")
+    with ssh_server.running(tmp_path / "board") as running:
+        monkeypatch.setenv("HOME", str(running.home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        yield running

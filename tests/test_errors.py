@@ -31,4 +31,4 @@ def test_every_error_is_ours_and_survives_the_way_from_a_child_process(
 
 def test_exit_codes_are_those_of_the_commands() -> None:
     codes = {error.__name__: error.exit_code for error in CLASSES if error.exit_code != 1}
-    assert codes == {"UsageError": 2, "GateError": 3}
+    assert codes == {"UsageError": 2, "GateError": 3, "HostKeyError": 4}

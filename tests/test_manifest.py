@@ -12,6 +12,7 @@ from support import write_fake_bundle
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
 from edgetl.manifest import (
+    _SINCE_2,
     MAX_BYTES,
     MAX_FILE_BYTES,
     SCHEMA,
@@ -116,11 +117,12 @@ def manifests(draw: st.DrawFn) -> Manifest:
         tasks=tasks,
         documents=tuple(draw(listed)),
         compatible=tuple(draw(st.lists(text, max_size=2))),
+        minimum_edgetl="0.0.9",
     )
 
 
 def test_a_manifest_of_the_first_layout_is_read(value: dict[str, Any]) -> None:
-    old = {name: part for name, part in value.items() if name not in ("sha256", "documents", "compatible")}
+    old = {name: part for name, part in value.items() if name not in ("sha256", *_SINCE_2)}
     manifest = parse(json.dumps({**old, "schema": 1}).encode())
     assert manifest.documents == ()
     assert parse(manifest.to_json().encode()) == manifest
@@ -208,6 +210,12 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
         ("pick", "fake-int8", "picks 'fake-int8', which is not one of fake-float32"),
         ("variants", [], "names no variant"),
         ("contract.labels", ["ant"], "fewer than two labels"),
+        ("minimum_edgetl", "new", "needs edgetl 'new', which is no version"),
+        (
+            "minimum_edgetl",
+            "900.0.0",
+            r"needs edgetl 900\.0\.0 or newer, and .*pip install --upgrade",
+        ),
         ("schema", SCHEMA + 1, "this edgetl reads up to 2: pip install --upgrade edgetl"),
         ("schema", 0, "schema is 0, not 2: it is no edgetl bundle"),
         ("schema", True, "schema is True, not 2"),

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgetl.benchmarks.remote.runtime_wheel import write_wheel
+from edgetl.remote.runtime_wheel import write_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = ("litert", "onnx", "openvino", "tflite")

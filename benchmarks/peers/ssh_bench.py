@@ -25,7 +25,7 @@ from typing import Any
 
 import ssh_server
 
-from edgetl.benchmarks.remote.devices import bench_devices
+from edgetl.benchmarks.devices import bench_devices
 from edgetl.progress import Progress
 
 LIMIT = 0.05

@@ -1,6 +1,7 @@
 """``edgetl bench``: a thin shell over ``edgetl.bench``, and over ``bench_devices`` for other machines."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from edgetl.benchmarks.results import BenchReport, Result, Throughput
 from edgetl.bundle import Bundle
 from edgetl.cli import output
 from edgetl.cli.lines import console_progress
-from edgetl.errors import DeviceError, GateError, UsageError
+from edgetl.errors import GateError, UsageError
 from edgetl.manifest import Manifest
 from edgetl.reports import pages
 
@@ -170,18 +171,18 @@ def _measure_there(
     as_json: bool,
 ) -> None:
     """Measure on other machines, and write the files of each into a folder of its own."""
-    from edgetl.benchmarks import reading
-    from edgetl.benchmarks.remote.devices import DeviceResult, bench_devices
+    from edgetl.benchmarks.devices import DeviceResult, bench_devices
+    from edgetl.remote.gravest import gravest
 
     manifest = Bundle.open(bundle).manifest
     kept: list[Path] = []
+    folders = _folders(devices)
 
     def keep(result: DeviceResult) -> None:
-        if result.report is None:
+        report = result.report
+        if report is None:
             return
-        folder = place / re.sub(r"[^A-Za-z0-9.@_-]", "-", result.device)
-        files.write_json(folder / "bench.json", result.report)
-        report = reading.read_report(folder)
+        folder = place / folders[result.device]
         _write(folder, report, manifest)
         kept.append(folder)
         if not as_json:
@@ -190,11 +191,23 @@ def _measure_there(
 
     results = bench_devices(bundle, devices, words, python=python, progress=console_progress(), finished=keep)
     if as_json:
-        output.result_json({result.device: result.report for result in results})
-    if problems := [result.problem for result in results if result.problem]:
-        raise DeviceError("; ".join(problems))
+        output.result_json({result.device: result.report and result.report.to_dict() for result in results})
+    if errors := [result.error for result in results if result.error]:
+        raise gravest(errors)
     if len(kept) > 1:
         output.next_command("edgetl", "compare", *kept)
+
+
+def _folders(devices: Sequence[str]) -> dict[str, str]:
+    """A folder for each device; ``pi@a:22`` and ``pi@a-22`` get two."""
+    folders: dict[str, str] = {}
+    for device in devices:
+        plain = re.sub(r"[^A-Za-z0-9.@_-]", "-", device)
+        taken = sum(
+            re.fullmatch(rf"{re.escape(plain)}(\+\d+)?", other) is not None for other in folders.values()
+        )
+        folders[device] = f"{plain}+{taken + 1}" if taken else plain
+    return folders
 
 
 def _words(context: click.Context) -> list[str]:

@@ -25,6 +25,7 @@ _COMMANDS = (
     "bench",
     "compare",
     "estimate",
+    "push",
     "info",
     "doctor",
     "keys",

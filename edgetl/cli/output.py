@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import Any, TextIO, TypeAlias
 
 import click
 
-from edgetl.wording import encodable
+from edgetl.wording import encodable, shown, typed
 
 Style: TypeAlias = dict[str, Any]
 """Arguments of ``click.style``."""
@@ -21,6 +20,9 @@ _DIM: Style = {"dim": True}
 _YELLOW: Style = {"fg": "yellow"}
 _RED: Style = {"fg": "red", "bold": True}
 _CYAN: Style = {"fg": "cyan"}
+
+_OBEYED = {"Cc", "Zl", "Zp"}
+_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 # What draws bars prints a line above them; None while nothing is drawn.
 _above_bars: Callable[[str], None] | None = None
@@ -60,21 +62,22 @@ def name_of(data: Path) -> str:
 
 
 def result(text: str) -> None:
-    """A line of the answer itself, on stdout."""
-    click.echo(_plain(text))
+    """A line of the answer itself, on stdout; a letter that a terminal would obey is spelled."""
+    click.echo(encodable("".join(map(_spelled, text))))
 
 
 def result_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Aligned columns on stdout, as wide as they are: a pipe or a scrollbar takes long ones."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(_plain(line).rstrip())
+        result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def result_json(value: Any) -> None:
     """The answer as JSON, on stdout."""
-    click.echo(encodable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    # What is not printable stands in strings alone, so JSON's own way to write it loses nothing.
+    click.echo("".join(x if x.isprintable() or x == "\n" else json.dumps(x)[1:-1] for x in text))
 
 
 def advice(text: str) -> None:
@@ -89,7 +92,7 @@ def error(text: str) -> None:
 
 def next_command(*words: str | Path) -> None:
     """The command a user would type next."""
-    _say(f"next: {shlex.join(str(word) for word in words)}", _CYAN)
+    _say(f"next: {typed(words)}", _CYAN)
 
 
 def note(text: str) -> None:
@@ -103,7 +106,7 @@ def finished(text: str) -> None:
 
 
 def _say(text: str, style: Style | None = None) -> None:
-    line = click.style("".join(map(_visible, text)), **(style or {}))
+    line = click.style("".join(map(_spelled, text)), **(style or {}))
     if _above_bars is not None:
         _above_bars(line)
     else:
@@ -111,11 +114,10 @@ def _say(text: str, style: Style | None = None) -> None:
         click.echo(line, file=terminal(), color=False if plain else None)
 
 
-def _plain(text: str) -> str:
-    """What a bundle or a file says of itself may hold what a terminal would obey; nothing of ours does."""
-    return encodable("".join(letter if letter in "\n\t" else _visible(letter) for letter in text))
-
-
-def _visible(character: str) -> str:
-    # A file's name may hold what a terminal would obey.
-    return "" if unicodedata.category(character) == "Cc" and character != "\n" else character
+def _spelled(character: str) -> str:
+    # A file's name, or what another machine says, may hold what a terminal would obey: control characters,
+    # and those that turn the direction of writing. Other invisible ones are part of words: joiners, spaces.
+    if character in "\n\t":
+        return character
+    obeyed = unicodedata.category(character) in _OBEYED or unicodedata.bidirectional(character) in _TURNING
+    return shown(character) if obeyed else character

@@ -133,12 +133,24 @@ def check_input(shape: Any, dtype: Any) -> tuple[int, int, int]:
     return (sizes[1], sizes[2], sizes[3])
 
 
-_NO_MEMORY = ("bad_alloc", "failed to map segment", "PosixThread", "Cannot allocate memory")
-"""What C++ libraries and the loader of programs say when they get none."""
+NO_MEMORY = "there is not enough memory for it: close other programs, or take a smaller variant"
+"""What every engine's lack of memory is called."""
+_NO_MEMORY_SIGNS = (
+    *("bad_alloc", "can't alloc", "Failed to allocate memory", "Cannot allocate memory", "MemoryError"),
+    *("failed to map segment", "PosixThread", "Resource temporarily unavailable", "bfc_arena"),
+)
+"""What C++ libraries, the loader of programs and Python say when they get none."""
+
+
+def lacks_memory(words: str) -> bool:
+    """Whether what a library says means that it got no memory."""
+    return any(sign in words for sign in (*_NO_MEMORY_SIGNS, NO_MEMORY))
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
-        return "there is not enough memory for it: close other programs, or take a smaller variant"
+    if isinstance(error, MemoryError) or lacks_memory(str(error)):
+        return NO_MEMORY
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    # OpenVINO begins with the places in its source from where it came.
+    telling = [line for line in lines if not line.startswith("Exception from ")]
+    return (telling or lines or [type(error).__name__])[0]

@@ -1,4 +1,6 @@
-"""How many threads one inference is best given here: tried once, and remembered for this machine."""
+"""What is found out of a model the first time it is loaded here, and remembered for this machine: that its
+engine survives it, and how many threads one inference is best given.
+"""
 
 import contextlib
 import time
@@ -6,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from edgetl import cache, files
 from edgetl.bundle import SUFFIX as BUNDLE_SUFFIX
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, ModelError, WriteError
 from edgetl.manifest import Variant, read_json
-from edgetl.runtime import engines
+from edgetl.runtime import confined, engines
 from edgetl.runtime.base import AbstractEngine
 
 SUFFIX = ".threads.json"
@@ -30,7 +34,7 @@ class Remembered:
     engine: str
     """With its version."""
     model: str
-    """The beginnings of its files' SHA-256."""
+    """Its files' SHA-256: whole, since what is remembered is loaded untried."""
     num_threads: int
     milliseconds: str
     """Of each number of threads, for people who wonder."""
@@ -42,39 +46,57 @@ class Remembered:
 
 
 def start_fastest(
-    bundle: Bundle, variant: Variant, row: engines.EngineRow, model: Mapping[str, bytes]
+    bundle: Bundle,
+    variant: Variant,
+    row: engines.EngineRow,
+    model: Mapping[str, bytes],
+    num_threads: int | None = None,
 ) -> AbstractEngine:
-    """Load a model with the number of threads that is fastest on this machine.
+    """Load a model, with the number of threads that is fastest on this machine unless one is asked for.
 
-    The first time, 1, 2 and 4 threads are tried, as far as there are cores, which takes about a second on
-    a Pi 4. What won is remembered in ``NAME.threads.json`` beside the bundle, or in the cache folder where
-    that place cannot be written, together with the machine, the engine's version and the model.
+    A model that is new here first runs in a process with limits (``confined.py``): one that takes its engine
+    down does so there. There too 1, 2 and 4 threads are tried, as far as there are cores. That takes some
+    seconds on a Pi 4. What won is remembered in ``NAME.threads.json`` beside the bundle, or in the cache
+    folder where that place cannot be written, together with the machine, the engine's version and the model.
 
     Raises:
-        ModelError: the engine refuses the model.
+        ModelError: the engine refuses the model, or died of it.
         MissingPackageError: the engine's package is not installed.
+        UsageError: fewer than one thread.
     """
     counts = candidates(engines.available_cores())
-    if row.package is None or len(counts) == 1:
-        return engines.start(row, model, num_threads=counts[0])
-    subject = (
-        _machine(),
-        f"{row.name} {row.version}",
-        "-".join(entry.sha256[:16] for entry in variant.files),
-    )
+    if (num_threads is not None and num_threads < 1) or row.package is None:
+        return engines.start(row, model, num_threads=counts[0] if num_threads is None else num_threads)
+    subject = (_machine(), f"{row.name} {row.version}", "-".join(entry.sha256 for entry in variant.files))
     for place in _places(bundle):
         for entry in _read(place):
             if entry.subject == subject and entry.num_threads in counts:
-                return engines.start(row, model, num_threads=entry.num_threads)
-    engine, seconds = _try(row, model, counts)
+                return engines.start(row, model, num_threads=num_threads or entry.num_threads)
+    best, seconds = _tried(bundle, row, model, counts)
+    # Loaded here before it is remembered: who remembers it may load it untried.
+    engine = engines.start(row, model, num_threads=num_threads or best)
     times = ", ".join(f"{count}: {1000 * value:.2f}" for count, value in seconds.items())
-    found = Remembered(*subject, engine.num_threads, times)
+    found = Remembered(*subject, best, times)
     for place in _places(bundle):
         others = [entry for entry in _read(place) if entry.subject != subject]
         with contextlib.suppress(WriteError, OSError):
             files.write_json(place, [asdict(entry) for entry in (*others[1 - _MOST_ENTRIES :], found)])
             break
     return engine
+
+
+def _tried(
+    bundle: Bundle, row: engines.EngineRow, model: Mapping[str, bytes], counts: Sequence[int]
+) -> tuple[int, dict[int, float]]:
+    """The number of threads that won, and the least seconds of each, found out in a process with limits."""
+    if not confined.can_start():
+        engine, seconds = try_counts(row, model, counts)
+        with engine:
+            return engine.num_threads, seconds
+    contract = bundle.manifest.contract
+    grey = np.full((1, *contract.shape), 128, np.uint8)
+    ran = confined.run(row, model, grey, values=len(contract.labels), threads=counts)
+    return ran.num_threads, ran.least_s
 
 
 def candidates(cores: int) -> list[int]:
@@ -91,10 +113,18 @@ def fastest(seconds: Mapping[int, float]) -> int:
     return best
 
 
-def _try(
+def try_counts(
     row: engines.EngineRow, model: Mapping[str, bytes], counts: Sequence[int]
 ) -> tuple[AbstractEngine, dict[int, float]]:
-    """The engine that won, loaded, and the least seconds of each."""
+    """Load a model with each of these numbers of threads.
+
+    Returns:
+        the engine that won, loaded, and the least seconds of each.
+
+    Raises:
+        ModelError: the engine refuses the model.
+        MissingPackageError: the engine's package is not installed.
+    """
     seconds: dict[int, float] = {}
     kept: AbstractEngine | None = None
     for count in counts:

@@ -82,13 +82,10 @@ def attempt(target: str, argument: str, *, timeout_s: float = _TIMEOUT_S) -> str
     try:
         told = json.loads(ended.stdout.splitlines()[-1])
         if ended.returncode == 0 and told["answered"] is True:
-            return None if told["reason"] is None else _line(str(told["reason"]))
+            return None if told["reason"] is None else line(str(told["reason"]))
     except (ValueError, LookupError, TypeError):
         pass  # it says nothing of its own: what its end says is told
-    if ended.returncode < 0:
-        return _fate(-ended.returncode)
-    words = [line for line in ended.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    return _line(words[-1]) if words else f"its process ended with code {ended.returncode} and no answer"
+    return why_ended(ended.returncode, ended.stderr)
 
 
 def probe() -> None:
@@ -117,19 +114,29 @@ def probe_import() -> None:
     say(None)
 
 
-def answers() -> Callable[[str | None], NoReturn]:
+def answers() -> Callable[..., NoReturn]:
     """What a child process calls with the reason why something does not work, or None, as its last act.
 
-    Standard output is its own from here on: what a library prints, whatever it is, is no answer.
+    It may call it with JSON values to be told beside the reason. Standard output is its own from here on:
+    what a library prints, whatever it is, is no answer.
     """
     channel = os.dup(1)
     os.dup2(2, 1)
 
-    def say(reason: str | None) -> NoReturn:
-        os.write(channel, b"\n" + json.dumps({"answered": True, "reason": reason}).encode())
+    def say(reason: str | None, told: object = None) -> NoReturn:
+        with os.fdopen(channel, "wb") as stream:
+            stream.write(b"\n" + json.dumps({"answered": True, "reason": reason, "told": told}).encode())
         os._exit(0)  # what an engine does at exit is not what is asked
 
     return say
+
+
+def why_ended(code: int, printed: bytes) -> str:
+    """Why a process gave no answer, in one line: its signal, else the last line it printed, else its code."""
+    if code < 0:
+        return _fate(-code)
+    words = [part for part in printed.decode("utf-8", "replace").splitlines() if part.strip()]
+    return line(words[-1]) if words else f"its process ended with code {code} and no answer"
 
 
 def _fate(number: int) -> str:
@@ -141,7 +148,7 @@ def _fate(number: int) -> str:
         return f"dies with signal {number}"
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     """Fit for a terminal: one line, not too long, nothing that moves the cursor."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text.strip())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.strip())
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"

@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgetl import extras, files, reading
 from edgetl.errors import KeyFileError, UsageError
@@ -148,6 +148,6 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
     return data, state
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography() -> list[Any]:
     parts = ("exceptions", "hazmat.primitives.serialization", "hazmat.primitives.asymmetric.ed25519")
     return [extras.load(f"cryptography.{part}", extra="sign", purpose="signing") for part in parts]

@@ -52,7 +52,7 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
         WriteError: there is no room, or the place is read-only.
     """
     root = Path(into)
-    if root.exists() and not store.is_store(root) and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and not states.is_store(root) and (not root.is_dir() or any(root.iterdir())):
         raise UsageError(f"{root} is not empty and no store of versions: choose another --into")
     if sources.is_open_to_all(source) and settings.read().required < 1:
         raise UsageError(
@@ -116,6 +116,8 @@ def _make_room(root: Path, kept: set[str | None]) -> None:
 
 
 def _is_whole(place: Path, digest: str) -> bool:
+    if place.is_symlink():
+        return False
     try:
         bundle = Bundle.open(place, require_signature=False)
         bundle.check_files()

@@ -14,10 +14,14 @@ from edgetl.manifest import build, read_json
 from edgetl.sealing import sealed, unseal
 
 FILE = "state.json"
+VERSIONS = "versions"
+"""Folder of a store that holds a bundle for each version."""
 SCHEMA = 1
 MOST_STARTS = 3
 """A version that has not answered once after so many starts is given up."""
 _LOCK = ".state.lock"
+UPDATE_LOCK = ".update.lock"
+"""Held by whoever changes which versions there are."""
 _WAIT_S = 5.0
 """For others who change the state, which takes them milliseconds."""
 _MOST_BYTES = 64_000
@@ -82,6 +86,13 @@ def instant(created: str) -> datetime:
     except ValueError:
         raise BundleError(f"the manifest was created at {created!r}, which is no date (ISO 8601)") from None
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder holds versions, or nothing but what was left where the first one was not let in."""
+    if (path / VERSIONS).is_dir() or (path / FILE).is_file():
+        return True
+    return path.is_dir() and [entry.name for entry in path.iterdir()] == [UPDATE_LOCK]
 
 
 def read(store: Path) -> State:

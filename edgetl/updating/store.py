@@ -18,8 +18,6 @@ from edgetl.errors import BundleError, UsageError, WriteError
 from edgetl.updating import state as states
 from edgetl.updating.state import State
 
-_VERSIONS = "versions"
-_LOCK = ".update.lock"
 SHORT = 12
 """Digits of a digest that people see."""
 
@@ -75,13 +73,6 @@ def status(store: str | Path) -> Status:
     return Status(str(root), states.read(root), tuple(versions(root)))
 
 
-def is_store(path: Path) -> bool:
-    """Whether a folder holds versions, or nothing but what was left where the first one was not let in."""
-    if (path / _VERSIONS).is_dir() or (path / states.FILE).is_file():
-        return True
-    return path.is_dir() and [entry.name for entry in path.iterdir()] == [_LOCK]
-
-
 def existing(store: str | Path) -> Path:
     """The folder of a store.
 
@@ -89,14 +80,14 @@ def existing(store: str | Path) -> Path:
         UsageError: it is none.
     """
     root = Path(store)
-    if not is_store(root):
+    if not states.is_store(root):
         raise UsageError(f"{root} is no store of versions: make one with edgetl install BUNDLE --into {root}")
     return root
 
 
 def place_of(store: Path, digest: str) -> Path:
     """Where a version stands, or would."""
-    return store / _VERSIONS / digest
+    return store / states.VERSIONS / digest
 
 
 def versions(store: Path) -> list[Version]:
@@ -109,10 +100,14 @@ def versions(store: Path) -> list[Version]:
 
 def digests(store: Path) -> dict[str, Path]:
     """The versions' folders by digest; whatever else is there is nobody's business: ``lost+found``."""
-    folder = store / _VERSIONS
+    folder = store / states.VERSIONS
     if not folder.is_dir():
         return {}
-    return {place.name: place for place in sorted(folder.iterdir()) if states.is_digest(place.name)}
+    return {
+        place.name: place
+        for place in sorted(folder.iterdir())
+        if states.is_digest(place.name) and place.is_dir() and not place.is_symlink()
+    }
 
 
 def find(store: Path, prefix: str) -> str:
@@ -137,9 +132,9 @@ def updating(store: Path) -> Iterator[State]:
     Raises:
         BusyError: somebody else is.
     """
-    with files.lock(store / _LOCK):
+    with files.lock(store / states.UPDATE_LOCK):
         files.remove_leftovers(store)
-        files.remove_leftovers(store / _VERSIONS)
+        files.remove_leftovers(store / states.VERSIONS)
         yield recovered(store)
 
 
@@ -162,10 +157,13 @@ def recovered(store: Path) -> State:
 
 
 def keep(store: Path, kept: set[str | None]) -> list[str]:
-    """Remove every version but some, and say which went."""
+    """Remove every version but some, with what was remembered and taught beside it; say which went."""
     gone = [digest for digest in digests(store) if digest not in kept]
     for digest in gone:
-        files.remove_folder(place_of(store, digest))
+        place = place_of(store, digest)
+        files.remove_folder(place)
+        for beside in place.parent.glob(f"{digest}.*"):
+            files.remove(beside)
     return gone
 
 

@@ -71,10 +71,12 @@ class Board:
             threads.engines, "start", lambda row, files, *, num_threads: Timed(files, num_threads=num_threads)
         )
         monkeypatch.setattr(threads.engines, "available_cores", lambda: self.cores)
+        # Its engines are classes of this test, which no fresh process knows.
+        monkeypatch.setattr(threads.confined, "can_start", lambda: False)
         monkeypatch.setattr("edgetl.benchmarks.machine.describe", lambda: SimpleNamespace(label=self.label))
 
     def start(self) -> list[int]:
-        """Load the model, and say with which numbers of threads it was; the last of them was taken."""
+        """Load the model, and say with which numbers of threads: those tried, then the one taken."""
         self.loaded.clear()
         self.freed.clear()
         engine = threads.start_fastest(self.bundle, self.bundle.manifest.variants[0], self.row, {})
@@ -110,18 +112,18 @@ def test_more_threads_are_taken_only_where_they_are_worth_it(seconds: dict[int, 
 def test_what_other_programs_do_during_the_trial_does_not_decide(board: Board) -> None:
     # Most runs with two threads had to share a core.
     board.seconds = {1: steady(0.04), 2: iter([9, 0.09, 0.08, 0.02, 0.09, 0.09, 0.09, 0.09]), 4: steady(0.06)}
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
 
 
-def test_a_machine_of_one_core_tries_nothing(board: Board) -> None:
+def test_on_a_machine_of_one_core_a_model_is_tried_all_the_same(board: Board) -> None:
     board.cores = 1
+    assert board.start() == [1, 1]
     assert board.start() == [1]
-    assert not board.remembered.exists()
 
 
 def test_where_two_of_them_do_not_fit_the_one_that_does_is_taken(board: Board) -> None:
     board.too_much = {2}
-    assert board.start() == [2, 1]
+    assert board.start() == [1, 2, 1]
     board.remembered.unlink()
     board.too_much = {1}
     with pytest.raises(ModelError, match="not enough memory"):
@@ -132,7 +134,7 @@ def test_where_two_of_them_do_not_fit_the_one_that_does_is_taken(board: Board) -
 
 
 def test_it_is_tried_once(board: Board) -> None:
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
     (entry,) = json.loads(board.remembered.read_text())
     assert entry["num_threads"] == 2
     assert entry["machine"] == "Raspberry Pi 4 Model B Rev 1.2, 4 cores"
@@ -185,7 +187,7 @@ def test_beside_a_bundle_that_cannot_be_written_to_the_cache_remembers(
         write(path, value)
 
     monkeypatch.setattr(threads.files, "write_json", read_only)
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
     assert board.start() == [2]
     assert (tmp_path / "cache" / "insects.threads.json").is_file()
 
@@ -203,8 +205,8 @@ def test_where_nothing_can_be_written_and_nobody_has_a_home_it_is_tried_each_tim
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr(threads.files, "write_json", read_only)
-    assert board.start() == [1, 4, 2]
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
 
 
 GOOD = {"machine": "Pi", "engine": "litert 2", "model": "00", "num_threads": 2, "milliseconds": "1: 2.00"}
@@ -236,7 +238,7 @@ GOOD = {"machine": "Pi", "engine": "litert 2", "model": "00", "num_threads": 2, 
 )
 def test_a_file_that_is_not_ours_is_replaced(board: Board, content: bytes) -> None:
     board.remembered.write_bytes(content)
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
     (entry,) = json.loads(board.remembered.read_text())
     assert entry["machine"].startswith("Raspberry Pi 4")
 
@@ -261,18 +263,18 @@ def test_a_number_that_was_never_a_candidate_is_not_taken(board: Board, count: i
     board.start()
     (entry,) = json.loads(board.remembered.read_text())
     board.remembered.write_text(json.dumps([{**entry, "num_threads": count}]))
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
     assert board.start() == [2]
 
 
 def test_what_is_no_file_is_not_waited_for(board: Board, tmp_path: Path) -> None:
     os.mkfifo(board.remembered)
-    assert board.start() == [1, 4, 2]
+    assert board.start() == [1, 2, 4, 2]
     assert board.start() == [2]
     board.remembered.unlink()
     board.remembered.mkdir()
     (board.remembered / "file").touch()
-    assert board.start() == [1, 4, 2]  # and remembered in the cache
+    assert board.start() == [1, 2, 4, 2]  # and remembered in the cache
     assert (tmp_path / "cache" / board.remembered.name).is_file()
     assert board.start() == [2]
 
