@@ -11,7 +11,7 @@ import numpy as np
 import edgetl
 from edgetl import files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle
-from edgetl.converters import exemplars, golden, latency
+from edgetl.converters import exemplars, golden, latency, sbom
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
 from edgetl.converters.workshop import Attempt, Workshop
@@ -104,6 +104,7 @@ def write(
             "seconds": round(seconds, 1),
         },
     )
+    sbom.write(folder, manifest)
     files.write_text(folder / MANIFEST, manifest.to_json())
     files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
     files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
