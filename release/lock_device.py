@@ -138,8 +138,9 @@ def preferred(package: dict[str, Any], tags: list[Tag]) -> Wheel:
 
 def render(target: Target, wheels: Iterable[Wheel]) -> str:
     """The text of a lock, which ``pip install -r`` reads."""
+    place = f"CPython {target.python}, {MACHINE}, glibc {GLIBC[0]}.{GLIBC[1]} or newer"
     lines = [
-        f"# What edgetl[{target.extra}] needs on CPython {target.python}, {MACHINE}, glibc {GLIBC[0]}.{GLIBC[1]}+.",
+        f"# What edgetl[{target.extra}] needs on {place}.",
         "# Written by make locks; docs/supply-chain.md says how to use it:",
         "#   pip install --require-hashes --only-binary :all: -r FILE",
     ]
