@@ -91,7 +91,7 @@ def ask(requirements: Sequence[Path], service: Sequence[str]) -> dict[tuple[str,
     Raises:
         NoAnswerError: it does not answer, or not for every package.
     """
-    answers = {}
+    answers: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in requirements:
         command = [
             sys.executable,

@@ -10,6 +10,7 @@ is installed here, where the release was tested, and what it needs itself. A boa
 import hashlib
 import importlib.metadata
 import sys
+from email import message_from_string
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
@@ -105,12 +106,13 @@ def described(requirement: Requirement, scope: str) -> tuple[sbom.Component, lis
     """A distribution as a component, and what it requires itself."""
     name = canonicalize_name(requirement.name)
     try:
-        metadata = importlib.metadata.metadata(name)
+        text = importlib.metadata.distribution(name).read_text("METADATA") or ""
     except importlib.metadata.PackageNotFoundError:
         range_ = sbom.properties({"range": str(requirement.specifier) or None, "installed": "no"})
         purl = f"pkg:pypi/{name}"
         parts = {"name": name, "scope": scope, "purl": purl, "properties": range_}
         return {"type": "library", "bom-ref": purl, **parts}, []
+    metadata = message_from_string(text)
     component = sbom.library(name, metadata["Version"], scope=scope)
     needs = [line for extra in ("", *sorted(requirement.extras)) for line in wanted(metadata, extra)]
     return component | licences(metadata), needs
