@@ -190,7 +190,8 @@ class Bundle:
             found = expected[name]
             if found.shape != shape or found.dtype.kind not in "fu":
                 raise DamagedBundleError(
-                    f"{place} has {name} of the shape {found.shape} and kind {found.dtype}, not {shape} of numbers"
+                    f"{place} has {name} of the shape {found.shape} and kind {found.dtype}, not {shape} of "
+                    "numbers"
                 )
         return expected
 

@@ -99,8 +99,8 @@ def read(*, to_change: bool = False) -> Settings:
             raise SettingsError(f"{path} is a link to nowhere: mend it, or remove it") from error
         if os.environ.get(VARIABLE) == str(path) and not to_change:
             raise SettingsError(
-                f"{path}, which {VARIABLE} names, does not exist: write it with edgetl settings --require, or "
-                "unset the variable"
+                f"{path}, which {VARIABLE} names, does not exist: write it with edgetl settings --require, "
+                "or unset the variable"
             ) from error
         return Settings()
     except OSError as error:

@@ -33,7 +33,8 @@ from edgetl.remote.facts import Wanted
 ANY = Wanted(("fake",), room_bytes=1000)
 ECHO = b"""
 import json, os, sys
-found = [os.path.join(place, name) for place, _, names in os.walk(".") for name in names if name[-4:] != ".pyc"]
+found = [os.path.join(place, name) for place, _, names in os.walk(".") for name in names]
+found = [name for name in found if not name.endswith(".pyc")]
 print(json.dumps({"words": sys.argv[1:], "files": found, "cwd": os.getcwd()}))
 """
 
