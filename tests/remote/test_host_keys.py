@@ -52,7 +52,20 @@ def second(device: ssh_server.Device, tmp_path: Path) -> Iterator[ssh_server.Dev
 
 def test_a_key_of_another_kind_than_before_is_another_key(device: ssh_server.Device, tmp_path: Path) -> None:
     device.known_hosts.write_text(f"[127.0.0.1]:{device.port} {public(new_key(tmp_path / 'rsa', 'rsa'))}\n")
-    assert refused(device.address).startswith("offers no kind of key that known_hosts has of it")
+    assert refused(device.address).startswith("HAS ANOTHER KEY THAN BEFORE")
+
+
+def test_a_known_key_is_asked_for_before_others(device: ssh_server.Device, tmp_path: Path) -> None:
+    rsa = new_key(tmp_path / "rsa", "rsa")
+    device.also_shows(rsa)
+    device.known_hosts.write_text(f"[127.0.0.1]:{device.port} {public(rsa)}\n")
+    log_in(device.address)
+
+
+def test_a_kind_of_key_that_ssh_config_forbids_is_not_taken(device: ssh_server.Device) -> None:
+    (device.home / ".ssh" / "config").write_text("HostKeyAlgorithms rsa-sha2-512\n")
+    with pytest.raises(DeviceError):
+        log_in(device.address)
 
 
 def test_an_authority_that_did_not_sign_the_key_does_not_vouch_for_it(
