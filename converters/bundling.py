@@ -11,7 +11,7 @@ import numpy as np
 import edgetl
 from edgetl import files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle, entry_of
-from edgetl.converters import exemplars, golden, latency
+from edgetl.converters import exemplars, golden, latency, sbom
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
 from edgetl.converters.workshop import Attempt, Workshop
@@ -55,6 +55,7 @@ def write(
     best: Pick,
     here: str,
     seconds: float,
+    compatible: tuple[str, ...] = (),
 ) -> None:
     """Fill the folder that becomes the bundle.
 
@@ -67,6 +68,7 @@ def write(
         best: the recommended one.
         here: where the latencies were measured.
         seconds: what the export took.
+        compatible: kinds of devices that it is for; none: any.
 
     Raises:
         WriteError: the disk is full.
@@ -95,6 +97,7 @@ def write(
         embedding=shop.embedding,
         exemplars=exemplars.write(folder, shop.exemplars),
         tasks=item.tasks,
+        compatible=compatible,
         provenance={
             **item.provenance,
             "calibration": _pictures(shop.calibrating),
@@ -104,9 +107,10 @@ def write(
             "seconds": round(seconds, 1),
         },
     )
+    sbom.write(folder, manifest)
     files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
     files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
-    documents = tuple(entry_of(folder, folder / name) for name in ("labels.txt", "report.html"))
+    documents = tuple(entry_of(folder, folder / name) for name in ("labels.txt", "report.html", sbom.NAME))
     files.write_text(folder / MANIFEST, replace(manifest, documents=documents).to_json())
     Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
 

@@ -83,6 +83,7 @@ def export(
     keep_failing: bool = False,
     embedding: bool = False,
     quantize_aware: bool = False,
+    compatible: Sequence[str] = (),
     force: bool = False,
     progress: Progress = SILENT,
 ) -> Exported:
@@ -107,6 +108,7 @@ def export(
         keep_failing: put variants that failed into the bundle too, marked.
         embedding: add the features in front of the head as a second output of every variant.
         quantize_aware: fine-tune with simulated int8 where int8 is over the limits without.
+        compatible: kinds of devices that the bundle is for, see ``edgetl settings --kind``; none: any.
         force: replace the bundle that stands at ``out``.
         progress: hears of each step and of each variant's score.
 
@@ -151,7 +153,7 @@ def export(
         best = pick(variants, limits, here)
         with files.new_folder(place, replace=force, marker=MANIFEST) as bundle:
             seconds = time.perf_counter() - start
-            bundling.write(bundle, place.name, shop, kept, variants, best, here, seconds)
+            bundling.write(bundle, place.name, shop, kept, variants, best, here, seconds, tuple(compatible))
     rows = tuple(
         Scored(
             next((variant for variant in variants if variant.name == attempt.variant.name), attempt.variant),

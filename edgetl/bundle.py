@@ -1,25 +1,28 @@
 """Open a bundle: every byte is checked against the manifest before an engine sees it. numpy only."""
 
-import errno
 import hashlib
 import io
-import os
-import stat
-from dataclasses import dataclass
+import math
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import files, settings, signing
+from edgetl import files, reading, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
-from edgetl.manifest import MAX_BYTES, SIGNATURES, FileEntry, Manifest, Variant, parse
-from edgetl.manifest import NAME as MANIFEST
+from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.signing import NOT_ASKED, Signed
+from edgetl.updating import state
 
+MANIFEST = NAME
 SUFFIX = ".edgetl"
 MAX_MODEL_BYTES = 512 * 1024**2
 """Larger models are refused unread."""
+_HEADER_BYTES = 16_384
+"""Of an array in a file of NumPy, at most; those of ours take 128."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,17 @@ class Bundle:
     """SHA-256 of the manifest's bytes, which names this bundle and no other."""
     signed: Signed = NOT_ASKED
     """Who vouches for it, as far as this machine asks."""
+    manifest_bytes: bytes = field(default=b"", repr=False)
+    """What was read, checked and parsed: whoever copies or signs the manifest takes these."""
+    signatures: bytes | None = field(default=None, repr=False)
+    """Likewise of the file of signatures; None where there is none."""
 
     @classmethod
     def open(cls, path: str | Path, *, require_signature: bool | None = None) -> "Bundle":
         """Read the manifest; model files are read and checked when they are asked for.
 
         Args:
-            path: the folder.
+            path: the folder, or a store of versions (``edgetl install``), of which the active one is taken.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
                 machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
 
@@ -47,32 +54,36 @@ class Bundle:
             SignatureError: signatures that are required are missing, or any are not of this manifest.
             SettingsError: the settings of this machine cannot be read.
         """
-        folder = Path(path)
+        folder = _active(Path(path))
         place = folder / MANIFEST
         files.recover(folder)
-        if not folder.exists():
-            raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
-        if not place.is_file():
-            raise BundleError(f"{folder} is no bundle: it has no {MANIFEST}; write one with edgetl export")
         try:
-            data = _read(place, MAX_BYTES)
+            if not folder.exists():
+                raise BundleError(f"{folder} does not exist: write a bundle with edgetl export")
+            if not place.is_file():
+                raise BundleError(
+                    f"{folder} is no bundle: it has no {MANIFEST}; write one with edgetl export"
+                )
+            data = reading.head(place, MAX_BYTES)
         except OSError as error:
             raise BundleError(f"{place} cannot be read: {error.strerror}") from error
         try:
             manifest = parse(data)
         except BundleError as error:
             raise type(error)(f"{place}: {error}") from error
-        signed = check_signatures(data, read_signatures(folder), require_signature, folder)
-        return cls(folder, manifest, hashlib.sha256(data).hexdigest(), signed)
+        signatures = read_signatures(folder)
+        signed = check_signatures(data, signatures, require_signature, folder)
+        return cls(folder, manifest, hashlib.sha256(data).hexdigest(), signed, data, signatures)
 
     def check_files(self) -> None:
-        """Read every file that the manifest names.
+        """Read every file that the manifest names, a piece at a time.
 
         Raises:
             DamagedBundleError: one is missing or damaged.
         """
         for entry in self.manifest.entries:
-            self.read(entry)
+            for _ in self.pieces(entry):
+                pass
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -100,27 +111,41 @@ class Bundle:
         Raises:
             DamagedBundleError: the file is missing, a link out of the bundle, or not the same bytes.
         """
+        return b"".join(self.pieces(entry))
+
+    def pieces(self, entry: FileEntry) -> Iterator[bytes]:
+        """The same in pieces; only at their end it is known that they are those that the manifest names.
+
+        Raises:
+            DamagedBundleError: see :meth:`read`.
+        """
         place = self.path / entry.path
         way_out = "copy the bundle again, or export it anew"
+        total, hashed = 0, hashlib.sha256()
         try:
             if not place.resolve().is_relative_to(self.path.resolve()):
                 raise DamagedBundleError(f"{place} is a link that leaves the bundle: {way_out}")
-            data = _read(place, entry.size_bytes)
+            with reading.regular(place) as file:
+                # One byte more than there should be tells that it is too long.
+                for piece in reading.pieces(file, entry.size_bytes + 1):
+                    total += len(piece)
+                    hashed.update(piece)
+                    if total <= entry.size_bytes:
+                        yield piece
         except OSError as error:
             raise DamagedBundleError(f"{place} cannot be read ({error.strerror}): {way_out}") from error
         except (RuntimeError, ValueError) as error:  # a loop of links before Python 3.13; a name no disk has
             raise DamagedBundleError(f"{place} cannot be read ({error}): {way_out}") from error
-        if len(data) != entry.size_bytes:
-            least = "more than " if len(data) > entry.size_bytes else ""
+        if total != entry.size_bytes:
+            least = "more than " if total > entry.size_bytes else ""
             raise DamagedBundleError(
-                f"{place} has {least}{min(len(data), entry.size_bytes)} bytes and the manifest says "
+                f"{place} has {least}{min(total, entry.size_bytes)} bytes and the manifest says "
                 f"{entry.size_bytes}: {way_out}"
             )
-        if hashlib.sha256(data).hexdigest() != entry.sha256:
+        if hashed.hexdigest() != entry.sha256:
             raise DamagedBundleError(
                 f"{place} is not the file that was exported (SHA-256 differs): {way_out}"
             )
-        return data
 
     def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
         """The checked bytes of a variant's files, by file name without folder.
@@ -140,18 +165,34 @@ class Bundle:
         """The self-test's arrays: ``pixels``, ``keras`` and one per variant (see ``manifest.Golden``).
 
         Raises:
-            DamagedBundleError: the file is damaged, or lacks an array.
+            DamagedBundleError: the file is damaged, lacks an array, or has one of another shape.
         """
         entry = self.manifest.golden.expected
-        data = self.read(entry)
+        place, data = self.path / entry.path, self.read(entry)
+        count, classes = len(self.manifest.golden.pictures), len(self.labels)
+        answers = ["keras", *(variant.name for variant in self.manifest.variants)]
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(answers, (count, classes))
+        shapes["pixels"] = (count, *self.manifest.contract.shape)
+        most = sum(_HEADER_BYTES + 8 * math.prod(shape) for shape in shapes.values())
         try:
+            # What is unpacked may be a thousand times as large as the file.
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size > most:
+                raise ValueError(f"it holds {size} bytes, and {most} are enough")
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 expected = {name: arrays[name] for name in arrays.files}
         except Exception as error:
-            raise DamagedBundleError(f"{self.path / entry.path} is no NumPy archive: {error}") from error
-        missing = {"pixels", "keras", *(variant.name for variant in self.manifest.variants)} - set(expected)
-        if missing:
-            raise DamagedBundleError(f"{self.path / entry.path} lacks {', '.join(sorted(missing))}")
+            raise DamagedBundleError(f"{place} is no NumPy archive: {error}") from error
+        if missing := set(shapes) - set(expected):
+            raise DamagedBundleError(f"{place} lacks {', '.join(sorted(missing))}")
+        for name, shape in shapes.items():
+            found = expected[name]
+            if found.shape != shape or found.dtype.kind not in "fu":
+                raise DamagedBundleError(
+                    f"{place} has {name} of the shape {found.shape} and kind {found.dtype}, not {shape} of "
+                    "numbers"
+                )
         return expected
 
 
@@ -178,7 +219,8 @@ def check_signatures(
         envelope = signing.read(signatures) if signatures is not None else None
         if envelope is not None and envelope.payload != manifest:
             raise SignatureError(
-                "its signatures are those of another manifest: copy it again, or sign it anew"
+                "its signatures are those of another manifest: copy it again, or remove "
+                f"{SIGNATURES} and sign it anew"
             )
         return signing.check(envelope, found.keys, required)
     except SignatureError as error:
@@ -193,21 +235,21 @@ def read_signatures(folder: Path) -> bytes | None:
     """
     place = folder / SIGNATURES
     try:
-        return _read(place, signing.MOST_BYTES)
+        return reading.head(place, signing.MOST_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SignatureError(f"{place} cannot be read: {error.strerror}") from error
 
 
-def _read(place: Path, most: int) -> bytes:
-    """The first ``most + 1`` bytes of a file: one more than there should be tells that it is too long."""
-    # A pipe in the place of a file would be waited for, for ever.
-    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file")
-        return file.read(most + 1)
+def _active(path: Path) -> Path:
+    """The folder itself; of a store that of its active version."""
+    if (path / MANIFEST).exists() or not state.is_store(path):
+        return path
+    active = state.read(path).active
+    if active is None:
+        raise BundleError(f"{path} has no active version: edgetl activate {path}")
+    return path / state.VERSIONS / active
 
 
 def entry_of(root: Path, path: Path) -> FileEntry:

@@ -14,6 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+import edgetl
 from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
@@ -33,7 +34,9 @@ MAX_BYTES = 256_000
 """A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
 _MAX_DEPTH = 8
 _MAX_PATH_BYTES = 200
-_SINCE_2 = ("documents", "compatible")
+MAX_FILE_BYTES = 2**32 - 1
+"""Of one file: what FAT and a zip hold. A TFLite model has half of that at most."""
+_SINCE_2 = ("documents", "compatible", "minimum_edgetl")
 
 T = TypeVar("T")
 
@@ -52,12 +55,13 @@ class FileEntry:
         if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in self.path:
             raise BundleError(f"the manifest names the file {self.path!r}, which is not inside the bundle")
         # What one file system takes for another name, cuts off, or shows as something else.
-        odd = any(part.endswith((".", " ")) or part.startswith((" ", "~")) for part in path.parts)
+        # What begins with a dot is hidden, and half-written things of ours are called so.
+        odd = any(part.endswith((".", " ")) or part.startswith((".", " ", "~")) for part in path.parts)
         if odd or not self.path.isprintable() or ":" in self.path or path.as_posix() != self.path:
             raise BundleError(f"the manifest names the file {self.path!r}, which not every disk can hold")
         if len(self.path.encode()) > _MAX_PATH_BYTES:
             raise BundleError(f"the manifest names a file of more than {_MAX_PATH_BYTES} bytes: {self.path}")
-        if not re.fullmatch("[0-9a-f]{64}", self.sha256) or self.size_bytes < 0:
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256) or not 0 <= self.size_bytes <= MAX_FILE_BYTES:
             raise BundleError(f"the manifest's hash or size of {self.path} is no hash or size")
 
 
@@ -192,6 +196,8 @@ class Manifest:
     the bundle but the manifest and its signatures; empty in layout 1, which did not name them."""
     compatible: tuple[str, ...] = ()
     """Kinds of devices that it is for, as their owner calls them (``settings.Settings.kind``); empty: any."""
+    minimum_edgetl: str = "0.1.0"
+    """The oldest edgetl that can use it: three numbers with dots."""
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.variants]
@@ -202,6 +208,8 @@ class Manifest:
         if self.pick not in names:
             raise BundleError(f"the manifest picks {self.pick!r}, which is not one of {', '.join(names)}")
         rules.check(self.tasks, self.contract.labels)
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){2}", self.minimum_edgetl):
+            raise BundleError(f"the manifest needs edgetl {self.minimum_edgetl!r}, which is no version")
         _check_places([entry.path for entry in self.entries])
 
     @property
@@ -271,7 +279,18 @@ def parse(data: bytes) -> Manifest:
             unseal(data, value, "the manifest")
         except BundleError as error:
             raise BundleError(f"{error}: copy the bundle again, or export it anew") from None
-    return build(Manifest, value, "manifest")
+    manifest = build(Manifest, value, "manifest")
+    if _numbers(manifest.minimum_edgetl) > _numbers(edgetl.__version__):
+        raise BundleError(
+            f"the bundle needs edgetl {manifest.minimum_edgetl} or newer, and this is {edgetl.__version__}: "
+            "pip install --upgrade edgetl"
+        )
+    return manifest
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers that a version begins with: of ``1.2.3rc1`` 1, 2 and 3."""
+    return tuple(map(int, re.findall(r"\d+", version)[:3]))
 
 
 def read_json(data: bytes, what: str, *, max_bytes: int) -> Any:

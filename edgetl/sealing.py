@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from edgetl.errors import BundleError
@@ -34,8 +35,10 @@ def unseal(data: bytes, value: dict[str, Any], what: str) -> None:
         BundleError: not a byte-for-byte copy of what was sealed.
     """
     seal = value.pop(KEY, None)
-    head, found, tail = data.rpartition(str(seal).encode())
-    if not found or seal != _hash(head + _UNSEALED.encode() + tail):
+    if not isinstance(seal, str) or not re.fullmatch("[0-9a-f]{64}", seal):
+        raise BundleError(f"{what} has no seal")
+    head, _, tail = data.rpartition(seal.encode())
+    if seal != _hash(head + _UNSEALED.encode() + tail):
         raise BundleError(f"{what} is not as it was written")
 
 

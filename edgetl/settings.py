@@ -1,17 +1,19 @@
 """What the owner of a machine has decided for it: whose bundles it takes, and what kind of device it is."""
 
 import os
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgetl import files
+from edgetl import files, reading
 from edgetl.errors import BundleError, SettingsError
 from edgetl.manifest import build, read_json
 
 VARIABLE = "EDGETL_SETTINGS"
 SYSTEM = Path("/etc/edgetl/settings.json")
-"""Where it exists, users have no settings of their own: what an administrator requires stays required."""
+"""Root's settings, which hold for everybody: where it exists, users have none of their own, by ``VARIABLE``
+neither. What an administrator requires stays required."""
 SCHEMA = 1
 _MOST_BYTES = 64_000
 
@@ -29,6 +31,10 @@ class TrustedKey:
     revoked: str | None = None
     """Since when its signatures count no longer: UTC, ISO 8601."""
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[0-9a-f]{64}", self.public):
+            raise BundleError(f"the public key of {self.name!r} is not 64 hexadecimal digits")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,36 +50,58 @@ class Settings:
     def __post_init__(self) -> None:
         if self.required < 0:
             raise BundleError(f"{self.required} signatures cannot be required")
+        # Of a key that stands twice, once revoked, nobody could say whether it is trusted.
+        for every in ([key.name for key in self.keys], [key.public for key in self.keys]):
+            if len(set(every)) != len(every):
+                raise BundleError(f"a key stands twice among {', '.join(every)}")
 
 
 def place() -> Path:
     """Where this machine's settings stand, or would.
 
-    ``$EDGETL_SETTINGS`` if set, else ``/etc/edgetl/settings.json`` if it exists, else a file in the user's
-    configuration folder.
-    """
-    if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
-    if SYSTEM.exists():
-        return SYSTEM
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "edgetl" / "settings.json"
-
-
-def read() -> Settings:
-    """The settings of this machine; the defaults where there are none.
+    ``/etc/edgetl/settings.json`` if it exists, else ``$EDGETL_SETTINGS`` if set, else root's place, which is
+    the first, or a file in the user's configuration folder.
 
     Raises:
-        SettingsError: they cannot be read or break a rule. They are never passed over: a damaged file would
-            otherwise switch signatures off.
+        RuntimeError: a user without a home.
+    """
+    if _is_there(SYSTEM):
+        return SYSTEM
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    if getattr(os, "geteuid", lambda: 1)() == 0:  # who types sudo, decides for the services as well
+        return SYSTEM
+    folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():  # as its specification says; another folder would have other settings
+        folder = Path.home() / ".config"
+    return folder / "edgetl" / "settings.json"
+
+
+def read(*, to_change: bool = False) -> Settings:
+    """The settings of this machine; the defaults where there are none.
+
+    Args:
+        to_change: whether they are read to be written, so that a file that was named may be missing.
+
+    Raises:
+        SettingsError: they cannot be read or break a rule, or the file that ``$EDGETL_SETTINGS`` names is
+            missing. They are never passed over: a damaged file would otherwise switch signatures off.
     """
     try:
         path = place()
     except RuntimeError:  # a user without a home: a container's
         return Settings()
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
+        data = reading.head(path, _MOST_BYTES)
+    except FileNotFoundError as error:
+        # A link to a disk that is not mounted, or a name with a mistake, must not switch signatures off.
+        if _is_there(path):
+            raise SettingsError(f"{path} is a link to nowhere: mend it, or remove it") from error
+        if os.environ.get(VARIABLE) == str(path) and not to_change:
+            raise SettingsError(
+                f"{path}, which {VARIABLE} names, does not exist: write it with edgetl settings --require, "
+                "or unset the variable"
+            ) from error
         return Settings()
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
@@ -97,6 +125,17 @@ def write(settings: Settings) -> Path:
     value: dict[str, Any] = asdict(settings)
     files.write_json(path, value)
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything has this name, if only a link to nowhere or what this user may not see."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def with_key(settings: Settings, key: TrustedKey) -> Settings:

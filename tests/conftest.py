@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -49,15 +48,14 @@ def hymenoptera(shared: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep every test, and the processes it starts, out of the user's cache."""
-    before = os.environ.get("EDGETL_CACHE")
+    """Keep every test, and the processes it starts, out of the user's cache and settings."""
     folder = tmp_path_factory.mktemp("cache")
-    os.environ["EDGETL_CACHE"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["EDGETL_CACHE"]
-    else:
-        os.environ["EDGETL_CACHE"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGETL_CACHE", str(folder))
+        nothing = folder / "settings.json"
+        nothing.write_text('{"schema": 1}')
+        patch.setenv("EDGETL_SETTINGS", str(nothing))
+        yield folder
 
 
 @pytest.fixture(scope="session")

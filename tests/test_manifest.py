@@ -12,7 +12,9 @@ from support import write_fake_bundle
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
 from edgetl.manifest import (
+    _SINCE_2,
     MAX_BYTES,
+    MAX_FILE_BYTES,
     SCHEMA,
     FileEntry,
     Golden,
@@ -30,13 +32,13 @@ from edgetl.tasks import Task, names_of_outputs
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.floats(allow_nan=False, allow_infinity=False)
 part = st.text("abcdefghijklmnopqrstuvwxyzäß0123456789-_. ", min_size=1, max_size=8).filter(
-    lambda name: name == name.strip(" ").rstrip(".")
+    lambda name: name == name.strip(" .")
 )
 files = st.builds(
     FileEntry,
     st.lists(part, min_size=1, max_size=3).map("/".join),
     st.text("0123456789abcdef", min_size=64, max_size=64),
-    st.integers(0, 10**12),
+    st.integers(0, MAX_FILE_BYTES),
 )
 intervals = st.builds(Interval, number, number, number)
 task_scores = st.builds(TaskScore, text, st.integers(0, 10**6), intervals, intervals, number)
@@ -115,11 +117,12 @@ def manifests(draw: st.DrawFn) -> Manifest:
         tasks=tasks,
         documents=tuple(draw(listed)),
         compatible=tuple(draw(st.lists(text, max_size=2))),
+        minimum_edgetl="0.0.9",
     )
 
 
 def test_a_manifest_of_the_first_layout_is_read(value: dict[str, Any]) -> None:
-    old = {name: part for name, part in value.items() if name not in ("sha256", "documents", "compatible")}
+    old = {name: part for name, part in value.items() if name not in ("sha256", *_SINCE_2)}
     manifest = parse(json.dumps({**old, "schema": 1}).encode())
     assert manifest.documents == ()
     assert parse(manifest.to_json().encode()) == manifest
@@ -207,6 +210,12 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
         ("pick", "fake-int8", "picks 'fake-int8', which is not one of fake-float32"),
         ("variants", [], "names no variant"),
         ("contract.labels", ["ant"], "fewer than two labels"),
+        ("minimum_edgetl", "new", "needs edgetl 'new', which is no version"),
+        (
+            "minimum_edgetl",
+            "900.0.0",
+            r"needs edgetl 900\.0\.0 or newer, and .*pip install --upgrade",
+        ),
         ("schema", SCHEMA + 1, "this edgetl reads up to 2: pip install --upgrade edgetl"),
         ("schema", 0, "schema is 0, not 2: it is no edgetl bundle"),
         ("schema", True, "schema is True, not 2"),

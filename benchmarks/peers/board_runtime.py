@@ -34,6 +34,7 @@ from edgetl.benchmarks import machine
 from edgetl.bundle import Bundle
 from edgetl.runtime import choosing, engines
 from edgetl.runtime.classifier import Classifier
+from edgetl.runtime.loaded import Loaded
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "hymenoptera"
 MOST_OVERHEAD, MOST_OF_MEDIAPIPE, MOST_OF_MEDIAPIPE_LARGE = 1.05, 0.8, 0.5
@@ -76,7 +77,7 @@ def overheads(bundle: Bundle) -> list[str]:
         row = choosing.choose(bundle, variant.name)[1]
         files = bundle.model_files(variant)
         for threads in sorted({1, engines.default_threads()}):
-            with Classifier(bundle, variant, engines.start(row, files, num_threads=threads)) as model:
+            with Classifier(Loaded(bundle, variant, engines.start(row, files, num_threads=threads))) as model:
                 bare = BARE[row.name](model.engine, pixels[np.newaxis])
                 ours, theirs = in_turn(lambda: model.classify(pixels), bare, ROUNDS)
                 same = np.array_equal(model.classify(pixels).probabilities, np.asarray(bare()).ravel())

@@ -240,13 +240,14 @@ def open_edgetl(model: Model) -> tuple[FromArray, FromFile]:
     """``classify``, of an array and of a file."""
     import edgetl
     from edgetl.runtime.classifier import Classifier
+    from edgetl.runtime.loaded import Loaded
 
     classifier = edgetl.load(model.bundle, model.variant, num_threads=1)
     # The array goes in as it is, as the others'; the bundle would crop and enlarge it.
     bundle = Bundle.open(model.bundle)
     contract = replace(bundle.manifest.contract, crop_fraction=1.0)
     bundle = replace(bundle, manifest=replace(bundle.manifest, contract=contract))
-    exact = Classifier(bundle, bundle.variant(model.variant), classifier.engine)
+    exact = Classifier(Loaded(bundle, bundle.variant(model.variant), classifier.engine))
     return (
         lambda pixels: exact.classify(pixels).probabilities,
         lambda path: str(classifier.classify(path).label),

@@ -19,6 +19,7 @@ from edgetl.manifest import Variant
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine, Images, Outputs
 from edgetl.runtime.classifier import Classifier
+from edgetl.runtime.loaded import Loaded
 from edgetl.runtime.result import Timings
 
 _ROUNDS_TO_WARM_UP = 2
@@ -119,7 +120,7 @@ def _stages(bundle: Bundle, variant: Variant, engine: AbstractEngine, seconds: f
     for picture in pictures:
         bundle.read(picture)  # refuses a damaged one with a clear sentence
     places = [bundle.path / picture.path for picture in pictures]
-    classifier = Classifier(bundle, variant, engine)
+    classifier = Classifier(Loaded(bundle, variant, engine))
     for _ in range(_ROUNDS_TO_WARM_UP):
         for place in places:
             classifier.classify(place)

@@ -17,6 +17,7 @@ from edgetl.benchmarks.running.timing import repeat, timed, warm_up
 from edgetl.bundle import Bundle
 from edgetl.runtime import engines
 from edgetl.runtime.classifier import Classifier
+from edgetl.runtime.loaded import Loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ def measure(request: Request) -> ThroughputRun:
     engine = engines.start(row, bundle.model_files(variant), num_threads=1)
     endless = itertools.cycle([bundle.path / picture.path for picture in pictures])
     with (
-        Classifier(bundle, variant, engine) as classifier,
+        Classifier(Loaded(bundle, variant, engine)) as classifier,
         contextlib.closing(classifier.classify_many(endless, workers=request.workers)) as answers,
     ):
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-latency", type=SECONDS, help="Of the recommended variant, on this machine: 30ms.")
 @click.option("--max-size", type=BYTES, help="Of the recommended variant: 4MB.")
+@click.option("--compatible", multiple=True, metavar="KIND", help="Kind of device it is for, repeatable.")
 @click.option("--keep-failing", is_flag=True, help="Keep variants that got worse in the bundle, marked.")
 @click.option("--embedding", is_flag=True, help="Give the features in front of the head as a second output.")
 @click.option(
@@ -60,6 +61,7 @@ def command(
     min_agreement: float,
     max_latency: float | None,
     max_size: int | None,
+    compatible: tuple[str, ...],
     keep_failing: bool,
     embedding: bool,
     quantize_aware: bool,
@@ -92,6 +94,7 @@ def command(
         min_agreement=min_agreement,
         max_latency_s=max_latency,
         max_size_bytes=max_size,
+        compatible=compatible,
         keep_failing=keep_failing,
         embedding=embedding,
         quantize_aware=quantize_aware,

@@ -43,7 +43,7 @@ def _new(name: str, out: Path, passphrase_file: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the keys as JSON.")
 def _list(as_json: bool) -> None:
     """List the keys that this machine trusts, or once did."""
-    found = settings.read()
+    found = settings.read(to_change=True)
     if as_json:
         output.result_json([{**asdict(key), "keyid": keyid_of(key.public)} for key in found.keys])
     elif found.keys:
@@ -60,16 +60,22 @@ def _list(as_json: bool) -> None:
 @click.argument("keys", nargs=-1, required=True, type=click.Path(path_type=Path))
 def _trust(keys: tuple[Path, ...]) -> None:
     """Count the signatures of KEYS, .pub files, on this machine."""
-    found = settings.read()
+    found, told = settings.read(to_change=True), []
     for path in keys:
         key = read_public(path)
         if any(other.name == key.name and other.public != key.public for other in found.keys):
             raise UsageError(
-                f"another key is called {key.name} here: revoke it first, or rename one of the two"
+                f"another key is called {key.name} here, and two of one name nobody tells apart: change the "
+                f"name in {path}"
             )
+        if any(other.public == key.public and other.revoked is not None for other in found.keys):
+            raise UsageError(f"the key of {key.name} is revoked here and stays so: make a new one")
         found = settings.with_key(found, TrustedKey(key.name, key.public, _now()))
-        output.result(f"trusted  {key.name} {keyid_of(key.public)[:_SHORT]}")
-    output.note(f"written to {settings.write(found)}")
+        told.append(f"trusted  {key.name} {keyid_of(key.public)[:_SHORT]}")
+    place = settings.write(found)
+    for line in told:
+        output.result(line)
+    output.note(f"written to {place}")
     if not found.required:
         output.next_command("edgetl", "settings", "--require", "1")
 
@@ -78,7 +84,7 @@ def _trust(keys: tuple[Path, ...]) -> None:
 @click.argument("name")
 def _revoke(name: str) -> None:
     """Count the signatures of the key NAME, or of the id NAME, no longer."""
-    found = settings.read()
+    found = settings.read(to_change=True)
     meant = [
         key
         for key in found.keys
@@ -86,7 +92,10 @@ def _revoke(name: str) -> None:
     ]
     if len(meant) != 1:
         known = ", ".join(key.name for key in found.keys) or "none"
-        raise UsageError(f"{name!r} is not one of the keys that are known here: {known}")
+        raise UsageError(
+            f"{name!r} is {'not one' if not meant else 'more than one'} of the keys that are known here: "
+            f"{known}"
+        )
     place = settings.write(settings.with_key(found, replace(meant[0], revoked=_now())))
     output.result(f"revoked  {meant[0].name} {keyid_of(meant[0].public)[:_SHORT]}")
     output.note(f"written to {place}")

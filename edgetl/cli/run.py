@@ -85,6 +85,7 @@ def command(
         from edgetl.runtime.sources import open_source
         from edgetl.runtime.stream import stream
         from edgetl.runtime.systemd import Watchdog
+        from edgetl.updating.state import is_store
 
         with (
             load(bundle, variant, engine, threads) as model,
@@ -102,6 +103,11 @@ def command(
                 watchdog.status(event)
 
             frames = open_source(source, every=every, width=width, height=height, on_event=told)
+            if frames.live and is_store(bundle):
+                model.follow(
+                    on_change=lambda _: told(f"went over to version {model.bundle.digest[:12]}"),
+                    on_error=lambda error: told(f"the version stays as it is: {error}"),
+                )
             for seen in stream(model, frames, smooth=smooth, on_error=failed):
                 check()
                 watchdog.answered()

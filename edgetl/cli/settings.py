@@ -17,7 +17,7 @@ from edgetl.errors import UsageError
 @click.option("--json", "as_json", is_flag=True, help="Print the settings as JSON.")
 def command(require: int | None, kind: str | None, as_json: bool) -> None:
     """Show what this machine takes, and change what is given."""
-    found = settings.read()
+    found = settings.read(to_change=True)
     trusted = [key.name for key in found.keys if key.revoked is None]
     changed = found
     if require is not None:

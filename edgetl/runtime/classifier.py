@@ -1,7 +1,6 @@
 """From a picture to a label, as the bundle's contract says."""
 
 import os
-import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +10,16 @@ import numpy as np
 
 from edgetl import images
 from edgetl.bundle import Bundle
-from edgetl.errors import ImageError, UsageError
+from edgetl.contract import Contract
+from edgetl.errors import EdgetlError, ImageError, ModelError, UsageError
 from edgetl.manifest import Variant
-from edgetl.runtime import choosing, engines, threads
-from edgetl.runtime.base import AbstractEngine, Images, Outputs
-from edgetl.runtime.lending import Engines
+from edgetl.runtime import engines
+from edgetl.runtime.base import AbstractEngine
+from edgetl.runtime.following import Follower
+from edgetl.runtime.loaded import Current, Loaded
 from edgetl.runtime.many import in_order
-from edgetl.runtime.result import Result, Timings, read
+from edgetl.runtime.opening import Opening
+from edgetl.runtime.result import Result
 
 if TYPE_CHECKING:
     from edgetl.runtime.sources import Source
@@ -33,19 +35,42 @@ class Classifier:
     :meth:`classify_many` keeps all cores busy with any of them.
     """
 
-    def __init__(self, bundle: Bundle, variant: Variant, engine: AbstractEngine) -> None:
-        self.bundle = bundle
-        self.variant = variant
-        self.engine = engine
-        self.contract = bundle.manifest.contract
-        self._learned = _learned(bundle)
-        self._engines = Engines(self._start_another)
+    def __init__(self, loaded: Loaded, opening: Opening | None = None) -> None:
+        """Answer with a version.
+
+        Args:
+            loaded: the version.
+            opening: how :meth:`reload` finds a newer one; None finds none.
+        """
+        self._current = Current(loaded)
+        self._opening = opening
+        self._workers = 0
+        self._follower: Follower | None = None
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that answers now."""
+        return self._current.loaded.bundle
+
+    @property
+    def variant(self) -> Variant:
+        """The variant of it that is loaded."""
+        return self._current.loaded.variant
+
+    @property
+    def engine(self) -> AbstractEngine:
+        """The engine in which it is."""
+        return self._current.loaded.engine
+
+    @property
+    def contract(self) -> Contract:
+        """What it expects of a picture."""
+        return self._current.loaded.contract
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The bundle's classes, then those that were taught on this device."""
-        taught = self._learned.labels if self._learned is not None else ()
-        return self.contract.labels + taught
+        return self._current.loaded.labels
 
     def classify(self, picture: images.Source) -> Result:
         """Classify one picture.
@@ -58,7 +83,7 @@ class Classifier:
             ImageError: it is no picture.
             ModelError: the engine fails, or the classifier is closed.
         """
-        return self._classify(picture, self.engine.run)
+        return self._classify(picture, side_by_side=False)
 
     def classify_many(
         self,
@@ -94,14 +119,13 @@ class Classifier:
             raise UsageError(f"{count} workers cannot classify anything: ask for 1 or more")
         if isinstance(pictures, (str, bytes, os.PathLike)):
             raise UsageError("several pictures are expected here, and this is one: give a list of them")
-        run = self.engine.run
         if count > 1:
-            self._engines.allow(count)
-            run = self._engines.run
+            self._workers = max(count, self._workers)
+            self._current.loaded.engines.allow(count)
 
         def attempt(picture: images.Source) -> Result | ImageError:
             try:
-                return self._classify(picture, run)
+                return self._classify(picture, side_by_side=count > 1)
             except ImageError as error:
                 return error
 
@@ -193,13 +217,17 @@ class Classifier:
         """
         from edgetl.runtime import teaching
 
-        teaching.check(self.bundle, label)
+        loaded = self._current.loaded
+        teaching.check(loaded.bundle, label)
         seen = [result.embedding for result in self.classify_many(pictures)]
+        if self._current.loaded is not loaded:
+            raise ModelError("the model went over to another version meanwhile: teach it again")
         rows = [row for row in seen if row is not None]
         if not rows:
             raise UsageError(f"there are no pictures to learn {label!r} from: give at least one")
-        self._learned = teaching.teach(self.bundle, label, np.stack(rows), variant=self.variant.name)
-        return self._learned
+        learned = teaching.teach(loaded.bundle, label, np.stack(rows), variant=loaded.variant.name)
+        loaded.learned = learned
+        return learned
 
     def forget(self, label: str) -> None:
         """Forget a class that was taught on this device.
@@ -209,54 +237,61 @@ class Classifier:
         """
         from edgetl.runtime import teaching
 
-        self._learned = teaching.forget(self.bundle, label)
+        loaded = self._current.loaded
+        loaded.learned = teaching.forget(loaded.bundle, label)
 
-    def _classify(self, picture: images.Source, run: Callable[[Images], Outputs]) -> Result:
-        start = time.perf_counter()
-        decoded = images.load(picture, self.contract)
-        opened = time.perf_counter()
-        pixels = images.fit(decoded, self.contract)
-        fitted = time.perf_counter()
-        probabilities, *features = run(pixels[np.newaxis])
-        inferred = time.perf_counter()
-        labels, learned = self.contract.labels, self._learned
-        if learned is not None:
-            probabilities = learned.extend(probabilities, features[0])
-            labels += learned.labels
-        row = probabilities[0]
-        said = read(row, labels, self.bundle.manifest)
-        ended = time.perf_counter()
-        timings = Timings(opened - start, fitted - opened, inferred - fitted, ended - inferred)
-        embedding = features[0].ravel() if features else None
-        return Result(
-            *(said.label, said.score, said.unknown, row, labels, timings, embedding),
-            answers=said.answers,
-            found=said.found,
-        )
+    def reload(self) -> bool:
+        """Go over to the version that is active now; whether it is another.
 
-    def _start_another(self) -> AbstractEngine:
-        """An engine of one thread for the same variant."""
-        row = engines.get(self.engine.name)
-        return engines.start(row, self.bundle.model_files(self.variant), num_threads=1)
+        A store's version is the active one, a bundle's the one that stands in its place. What is under way
+        ends with the version it began with; every result is wholly of one, :attr:`Result.version`.
+
+        Raises:
+            EdgetlError: it cannot be loaded; the model goes on with the version it has.
+        """
+        if self._opening is None or not self._opening.is_newer(self._current.loaded):
+            return False
+        loaded = self._opening.open()
+        if loaded.bundle.digest == self.bundle.digest:  # the newer one was given up
+            loaded.close()
+            return False
+        loaded.engines.allow(self._workers)
+        self._current.replace(loaded)
+        return True
+
+    def follow(
+        self,
+        every_s: float = 1.0,
+        *,
+        on_change: "Callable[[Classifier], object] | None" = None,
+        on_error: Callable[[EdgetlError], object] | None = None,
+    ) -> None:
+        """:meth:`reload` from now on by itself, in a thread, until the model is closed.
+
+        Args:
+            every_s: seconds between two looks.
+            on_change: called in that thread after each change.
+            on_error: called in that thread when a version cannot be loaded, once for each reason. None warns
+                (``RuntimeWarning``).
+        """
+        if self._follower is None:
+            self._follower = Follower(self, every_s, on_change, on_error)
+
+    def _classify(self, picture: images.Source, *, side_by_side: bool) -> Result:
+        with self._current.borrowed() as loaded:
+            return loaded.classify(picture, side_by_side=side_by_side)
 
     def close(self) -> None:
         """Free the engine; classifying afterwards raises :class:`ModelError`."""
-        self._engines.close()
-        self.engine.close()
+        if self._follower is not None:
+            self._follower.stop()
+        self._current.close()
 
     def __enter__(self) -> "Classifier":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _learned(bundle: Bundle) -> "Learned | None":
-    if not bundle.manifest.embedding:
-        return None
-    from edgetl.runtime.teaching import load_learned
-
-    return load_learned(bundle)
 
 
 def _results(
@@ -273,25 +308,32 @@ def _results(
 
 
 def load(
-    bundle: str | Path, variant: str | None = None, engine: str | None = None, num_threads: int | None = None
+    bundle: str | Path,
+    variant: str | None = None,
+    engine: str | None = None,
+    num_threads: int | None = None,
+    *,
+    require_signature: bool | None = None,
 ) -> Classifier:
     """Open a bundle for classification.
 
     Args:
-        bundle: the folder ``edgetl export`` wrote.
+        bundle: the folder ``edgetl export`` wrote, or a store of ``edgetl install``. Of a store the active
+            version is taken, or, if that cannot be loaded or gave no answer in three starts, the one before.
         variant: its name, ``tflite-int8``; None takes the bundle's pick, or the next best variant that an
             installed engine runs on this machine.
         engine: its name; None takes the first installed one that runs the variant here.
         num_threads: for one inference; None takes what is fastest here, which is tried the first time, like
             whether the engine survives the model, and then remembered (see ``runtime.threads``).
+        require_signature: whether keys that this machine trusts must have signed it; None leaves it to the
+            settings of this machine (``edgetl settings --require``).
 
     Raises:
         BundleError: there is no bundle, or it is damaged.
+        SignatureError: it is not signed as it must be.
         UsageError: no such variant or engine, or one that does not go with the other.
         MissingPackageError: no engine for it is installed; the message names the install line.
         ModelError: the engine refuses the model or dies of it, or this machine cannot run it.
     """
-    opened = Bundle.open(bundle)
-    chosen, row = choosing.choose(opened, variant, engine)
-    model = opened.model_files(chosen)
-    return Classifier(opened, chosen, threads.start_fastest(opened, chosen, row, model, num_threads))
+    opening = Opening(Path(bundle), variant, engine, num_threads, require_signature)
+    return Classifier(opening.open(), opening)

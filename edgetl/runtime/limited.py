@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+import numpy as np
+
 from edgetl.bundle import Bundle
 from edgetl.manifest import Variant
 from edgetl.runtime import choosing, confined
@@ -65,7 +67,7 @@ def try_variant(
         ran = confined.run(
             row,
             files,
-            expected["pixels"],
+            expected["pixels"].astype(np.uint8, copy=False),
             values=len(bundle.labels),
             timeout_s=timeout_s,
             memory_bytes=memory_bytes,

@@ -50,6 +50,8 @@ class Result:
     """To each task of the bundle; empty where exactly one of its labels holds."""
     found: tuple[str, ...] = ()
     """The labels that hold, the surest first, of several tasks as ``task=label``; none if it is unknown."""
+    version: str = ""
+    """Digest of the bundle that answered: the SHA-256 of its manifest."""
 
     def __getitem__(self, task: str) -> Answer:
         """The answer to one of the bundle's tasks.

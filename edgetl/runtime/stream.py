@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgetl import images
+from edgetl.bundle import Bundle
 from edgetl.errors import ImageError, UsageError
 from edgetl.runtime.result import Result, read
 
@@ -95,7 +96,7 @@ def _seen(
                 on_error(answer)
                 continue
             last.append(answer)
-            result = answer if smooth == 1 else _averaged(model, last)
+            result = answer if smooth == 1 else _averaged(model.bundle, last)
             appeared = tuple(label for label in result.found if label not in (before or ()))
             changed = before is None or set(result.found) != set(before)
             yield Seen(frame, result, changed, source.dropped, appeared)
@@ -112,9 +113,12 @@ def _one_by_one(
             yield error
 
 
-def _averaged(model: "Classifier", last: deque[Result]) -> Result:
+def _averaged(bundle: Bundle, last: deque[Result]) -> Result:
     newest = last[-1]
-    same = [result.probabilities for result in last if result.labels == newest.labels]  # one may be taught
+    if bundle.digest != newest.version:  # the model has just gone over to another: it begins anew
+        return newest
+    kind = (newest.labels, newest.version)  # a class may have been taught
+    same = [result.probabilities for result in last if (result.labels, result.version) == kind]
     row = np.stack(same).mean(axis=0, dtype=np.float32)
-    said = read(row, newest.labels, model.bundle.manifest)
+    said = read(row, newest.labels, bundle.manifest)
     return replace(newest, **vars(said), probabilities=row)

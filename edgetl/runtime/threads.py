@@ -66,7 +66,7 @@ def start_fastest(
     """
     counts = candidates(engines.available_cores())
     if (num_threads is not None and num_threads < 1) or row.package is None:
-        return engines.start(row, model, num_threads=num_threads or counts[0])
+        return engines.start(row, model, num_threads=counts[0] if num_threads is None else num_threads)
     subject = (_machine(), f"{row.name} {row.version}", "-".join(entry.sha256 for entry in variant.files))
     for place in _places(bundle):
         for entry in _read(place):

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 from edgetl.errors import BundleError, SignatureError
-from edgetl.manifest import read_json
+from edgetl.manifest import SIGNATURES, read_json
 
 PAYLOAD_TYPE = "application/vnd.edgetl.manifest+json"
 MOST_SIGNATURES = 16
@@ -81,10 +81,11 @@ def read(data: bytes) -> Envelope:
     if not known:
         raise SignatureError(f"the signatures are not as edgetl sign writes them: {_WAY_OUT}")
     keys = [one.keyid for one in signatures]
-    whole = all(re.fullmatch("[0-9a-f]{64}", one.keyid) and len(one.value) == 64 for one in signatures)
-    if not whole or len(set(keys)) != len(keys) or not 1 <= len(keys) <= MOST_SIGNATURES:
+    whole = all(isinstance(key, str) and re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+    whole = whole and all(len(one.value) == 64 for one in signatures)
+    if not whole or keys != sorted(set(keys)) or not 1 <= len(keys) <= MOST_SIGNATURES:
         raise SignatureError(f"the signatures are none, too many, or no signatures: {_WAY_OUT}")
     return envelope
 
 
-_WAY_OUT = "copy the bundle again, or sign it anew"
+_WAY_OUT = f"copy the bundle again, or remove {SIGNATURES} and sign it anew"

@@ -1,11 +1,12 @@
 """Files with keys: the private half for the workstation that signs, the public half for everybody."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edgetl import extras, files
+from edgetl import extras, files, reading
 from edgetl.errors import KeyFileError, UsageError
 from edgetl.signing import ed25519
 from edgetl.signing.envelope import Signature
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 PRIVATE, PUBLIC = ".key", ".pub"
 SHORTEST_PASSPHRASE = 8
 _KIND = "edgetl-ed25519"
-_NAME = r"[\w.@+-]{1,64}"
+_NAME = "[A-Za-z0-9_.@+-]{1,64}"  # no letters that look like others
 _MOST_BYTES = 4096
 
 
@@ -83,8 +84,12 @@ def new(name: str, folder: Path, passphrase: str) -> tuple[Path, Path]:
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode()),
     )
-    files.write_bytes(private, pem, mode=0o600)
     files.write_text(public, described.line)
+    try:
+        files.write_bytes(private, pem, mode=0o600)
+    except BaseException:
+        files.remove(public)  # the half of a key that nobody has
+        raise
     return private, public
 
 
@@ -94,7 +99,8 @@ def read_public(path: Path) -> PublicKey:
     Raises:
         KeyFileError: it is none.
     """
-    words = _read(path).decode("utf-8", "replace").split()
+    data, _ = _read(path)
+    words = data.decode("utf-8", "replace").split()
     if len(words) != 3 or words[0] != _KIND:
         hint = ": that is the private half, which stays where it is" if path.suffix == PRIVATE else ""
         raise KeyFileError(f"{path} is no public key of edgetl keys new{hint}")
@@ -109,12 +115,14 @@ def read_private(path: Path, passphrase: str) -> PrivateKey:
         passphrase: it was written with.
 
     Raises:
-        KeyFileError: it is none, others can read it, or the passphrase is another.
+        KeyFileError: it is none, is not the user's alone, or the passphrase is another.
         MissingPackageError: ``cryptography`` is not installed.
     """
-    data = _read(path)
-    if path.stat().st_mode & 0o077:
+    data, state = _read(path)
+    if state.st_mode & 0o077:
         raise KeyFileError(f"{path} can be read by others: chmod 600 {path}, and think of making a new key")
+    if state.st_uid not in (os.geteuid(), 0):
+        raise KeyFileError(f"{path} belongs to another user: sign as that user, or make a key of your own")
     exceptions, serialization, asymmetric = _cryptography()
     try:
         secret = serialization.load_pem_private_key(data, passphrase.encode())
@@ -126,16 +134,20 @@ def read_private(path: Path, passphrase: str) -> PrivateKey:
     return PrivateKey(PublicKey(path.stem, raw.hex()), secret)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    """The content of a file, and whose it is: both of one and the same file."""
     try:
-        if not path.is_file():
-            raise KeyFileError(f"{path} does not exist, or is no file: make a key with edgetl keys new")
-        with path.open("rb") as file:
-            return file.read(_MOST_BYTES)
+        with reading.regular(path) as file:
+            data, state = b"".join(reading.pieces(file, _MOST_BYTES + 1)), os.fstat(file.fileno())
+    except FileNotFoundError:
+        raise KeyFileError(f"{path} does not exist: make a key with edgetl keys new") from None
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > _MOST_BYTES:
+        raise KeyFileError(f"{path} is no key of edgetl keys new: it is larger than {_MOST_BYTES} bytes")
+    return data, state
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography() -> list[Any]:
     parts = ("exceptions", "hazmat.primitives.serialization", "hazmat.primitives.asymmetric.ed25519")
     return [extras.load(f"cryptography.{part}", extra="sign", purpose="signing") for part in parts]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgetl import files, signing
-from edgetl.bundle import MANIFEST, Bundle, read_signatures
+from edgetl.bundle import Bundle
 from edgetl.errors import BundleError
 from edgetl.manifest import SIGNATURES
 from edgetl.signing.keys import PrivateKey
@@ -34,9 +34,8 @@ def sign(bundle: str | Path, keys: Sequence[PrivateKey]) -> Path:
             f"{bundle} was exported by edgetl {opened.manifest.edgetl}, whose manifests do not name all "
             "files of a bundle: export it anew"
         )
-    data = (opened.path / MANIFEST).read_bytes()
-    before = read_signatures(opened.path)
-    envelope = signing.read(before) if before is not None else signing.Envelope(data)
+    before = opened.signatures
+    envelope = signing.read(before) if before is not None else signing.Envelope(opened.manifest_bytes)
     for key in keys:
         envelope = envelope.signed(key.sign(envelope.message))
     place = opened.path / SIGNATURES

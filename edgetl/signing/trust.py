@@ -43,7 +43,9 @@ def signed_by(envelope: Envelope | None, keys: Sequence[TrustedKey]) -> Signed:
     """
     known = {keyid_of(key.public): key for key in keys}
     by, revoked, unknown = [], [], []
-    for one in envelope.signatures if envelope is not None else ():
+    if envelope is None:
+        return NOT_ASKED
+    for one in envelope.signatures:
         key = known.get(one.keyid)
         if key is None:
             unknown.append(one.keyid[:12])
@@ -53,8 +55,8 @@ def signed_by(envelope: Envelope | None, keys: Sequence[TrustedKey]) -> Signed:
             by.append(key.name)
         else:
             raise SignatureError(
-                f"the signature of {key.name} is not valid for this manifest: copy the bundle again, or sign "
-                "it anew"
+                f"the signature of {key.name} is not valid for this manifest: copy the bundle again, or have "
+                f"{key.name} sign it anew"
             )
     return Signed(tuple(by), tuple(revoked), tuple(unknown))
 

@@ -93,10 +93,10 @@ def rollback(store: str | Path) -> str:
     return before.active
 
 
-def begin(store: Path) -> str:
-    """The version to start now; one that has not answered yet is counted, and given up after three starts.
+def begin(store: Path) -> tuple[str, bool]:
+    """The version to start now, and whether it has yet to answer: then its starts are counted.
 
-    Where the store cannot be written, nothing is counted.
+    One that gave no answer in three starts is given up. Where a store cannot be written, nothing is counted.
 
     Raises:
         UsageError: no version is active.
@@ -112,7 +112,7 @@ def begin(store: Path) -> str:
     state = _changed(store, change)
     if state.active is None:
         raise UsageError(f"{store} has no active version: edgetl activate {store}")
-    return state.active
+    return state.active, state.starts is not None
 
 
 def answered(store: Path, digest: str) -> None:

@@ -51,7 +51,7 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
         WriteError: there is no room, or the place is read-only.
     """
     root = Path(into)
-    if root.exists() and not store.is_store(root) and any(root.iterdir()):
+    if root.exists() and not states.is_store(root) and any(root.iterdir()):
         raise UsageError(f"{root} is not empty and no store of versions: choose another --into")
     if sources.is_open_to_all(source) and settings.read().required < 1:
         raise UsageError(

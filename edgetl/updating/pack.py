@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgetl import files
-from edgetl.bundle import MANIFEST, SUFFIX, Bundle, read_signatures
+from edgetl.bundle import MANIFEST, SUFFIX, Bundle
 from edgetl.errors import UsageError
 from edgetl.manifest import SIGNATURES
 from edgetl.updating import archive
@@ -31,10 +31,9 @@ def pack(bundle: str | Path, out: str | Path | None = None, *, force: bool = Fal
     if place.exists() and not force:
         raise UsageError(f"{place} exists already: choose another --out, or add --force to replace it")
     archive.refuse_too_large(opened.manifest)
-    signatures = read_signatures(opened.path)
-    first = {MANIFEST: (opened.path / MANIFEST).read_bytes()}
-    if signatures is not None:
-        first[SIGNATURES] = signatures
+    first = {MANIFEST: opened.manifest_bytes}
+    if opened.signatures is not None:
+        first[SIGNATURES] = opened.signatures
     total = sum(map(len, first.values())) + sum(entry.size_bytes for entry in opened.manifest.entries)
     files.write_pieces(place, _pieces(opened, first), needed=total)
     return place

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from edgetl.bundle import MANIFEST, Bundle, read_signatures
+from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, UsageError
 from edgetl.manifest import FileEntry, Manifest
 from edgetl.updating.archive import Reader
@@ -33,12 +33,12 @@ class _Folder:
         # What is required is asked of the bytes that are copied, by whoever copies them.
         self._bundle = Bundle.open(path, require_signature=False)
         self.manifest = self._bundle.manifest
-        self.manifest_bytes = (path / MANIFEST).read_bytes()
-        self.signatures = read_signatures(path)
+        self.manifest_bytes = self._bundle.manifest_bytes
+        self.signatures = self._bundle.signatures
 
     def contents(self) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         for entry in self.manifest.entries:
-            yield entry, iter((self._bundle.read(entry),))
+            yield entry, self._bundle.pieces(entry)
 
 
 class _Fetched:

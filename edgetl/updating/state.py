@@ -12,6 +12,8 @@ from edgetl.manifest import build, read_json
 from edgetl.sealing import sealed, unseal
 
 FILE = "state.json"
+VERSIONS = "versions"
+"""Folder of a store that holds a bundle for each version."""
 SCHEMA = 1
 MOST_STARTS = 3
 """A version that has not answered once after so many starts is given up."""
@@ -52,6 +54,11 @@ class State:
         others = [one for one in self.refused if one.digest != self.active]
         refused = (*others[1 - MOST_REFUSED :], Refused(self.active, reason))
         return replace(self, active=self.previous, previous=None, starts=None, refused=refused)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder holds versions."""
+    return (path / VERSIONS).is_dir() or (path / FILE).is_file()
 
 
 def read(store: Path) -> State:

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -18,7 +19,6 @@ from edgetl.errors import BundleError, UsageError, WriteError
 from edgetl.updating import state as states
 from edgetl.updating.state import State
 
-_VERSIONS = "versions"
 _LOCK = ".update.lock"
 SHORT = 12
 """Digits of a digest that people see."""
@@ -75,11 +75,6 @@ def status(store: str | Path) -> Status:
     return Status(str(root), states.read(root), tuple(versions(root)))
 
 
-def is_store(path: Path) -> bool:
-    """Whether a folder holds versions."""
-    return (path / _VERSIONS).is_dir() or (path / states.FILE).is_file()
-
-
 def existing(store: str | Path) -> Path:
     """The folder of a store.
 
@@ -87,14 +82,14 @@ def existing(store: str | Path) -> Path:
         UsageError: it is none.
     """
     root = Path(store)
-    if not is_store(root):
+    if not states.is_store(root):
         raise UsageError(f"{root} is no store of versions: make one with edgetl install BUNDLE --into {root}")
     return root
 
 
 def place_of(store: Path, digest: str) -> Path:
     """Where a version stands, or would."""
-    return store / _VERSIONS / digest
+    return store / states.VERSIONS / digest
 
 
 def versions(store: Path) -> list[Version]:
@@ -105,10 +100,14 @@ def versions(store: Path) -> list[Version]:
 
 def digests(store: Path) -> dict[str, Path]:
     """The versions' folders by digest; what is being written or removed is none."""
-    folder = store / _VERSIONS
+    folder = store / states.VERSIONS
     if not folder.is_dir():
         return {}
-    return {place.name: place for place in sorted(folder.iterdir()) if not place.name.startswith(".")}
+    return {
+        place.name: place
+        for place in sorted(folder.iterdir())
+        if re.fullmatch("[0-9a-f]{64}", place.name) and place.is_dir() and not place.is_symlink()
+    }
 
 
 def find(store: Path, prefix: str) -> str:
@@ -148,7 +147,7 @@ def updating(store: Path) -> Iterator[State]:
     """
     with files.lock(store / _LOCK):
         files.remove_leftovers(store)
-        files.remove_leftovers(store / _VERSIONS)
+        files.remove_leftovers(store / states.VERSIONS)
         yield recovered(store)
 
 
@@ -165,10 +164,13 @@ def recovered(store: Path) -> State:
 
 
 def keep(store: Path, kept: set[str | None]) -> list[str]:
-    """Remove every version but some, and say which went."""
+    """Remove every version but some, with what was remembered and taught beside it; say which went."""
     gone = [digest for digest in digests(store) if digest not in kept]
     for digest in gone:
-        files.remove_folder(place_of(store, digest))
+        place = place_of(store, digest)
+        files.remove_folder(place)
+        for beside in place.parent.glob(f"{digest}.*"):
+            files.remove(beside)
     return gone
 
 

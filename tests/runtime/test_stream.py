@@ -19,6 +19,7 @@ from edgetl.errors import ImageError, UsageError
 from edgetl.images import Source
 from edgetl.runtime.base import AbstractEngine, Images, Outputs
 from edgetl.runtime.classifier import Classifier
+from edgetl.runtime.loaded import Loaded
 from edgetl.runtime.sources import AbstractSource, Frame
 from edgetl.runtime.stream import stream
 
@@ -74,7 +75,7 @@ def reddish(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
         reject_threshold=0.6,
     )
     bundle = Bundle.open(folder)
-    return Classifier(bundle, bundle.manifest.variants[0], Reddish({}, num_threads=1))
+    return Classifier(Loaded(bundle, bundle.manifest.variants[0], Reddish({}, num_threads=1)))
 
 
 def test_each_frame_gets_its_answer(reddish: Classifier) -> None:
@@ -111,12 +112,12 @@ class Taught:
 def test_smoothing_leaves_out_the_answers_before_a_class_was_taught(
     reddish: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reddish, "_learned", None)
+    monkeypatch.setattr(reddish._current.loaded, "learned", None)
     run = reddish.engine.run
     monkeypatch.setattr(reddish.engine, "run", lambda image: (*run(image), np.zeros((1, 4), np.float32)))
     answers = stream(reddish, Shown(*[of_red(1)] * 3), smooth=3)
     assert next(answers).result.labels == ("grey", "red")
-    monkeypatch.setattr(reddish, "_learned", Taught())
+    monkeypatch.setattr(reddish._current.loaded, "learned", Taught())
     seen = next(answers)
     assert (seen.label, seen.result.labels) == ("new", ("grey", "red", "new"))
     assert seen.result.score == pytest.approx(0.7)
@@ -179,7 +180,7 @@ def test_a_single_picture_starts_no_further_engine(tmp_path: Path, monkeypatch: 
         def no_other() -> AbstractEngine:
             raise AssertionError("another engine was started")
 
-        monkeypatch.setattr(model._engines, "_start", no_other)
+        monkeypatch.setattr(model._current.loaded.engines, "_start", no_other)
         for source in (photo, str(photo), photo.read_bytes(), tmp_path / "*.jpg", [photo]):
             assert [seen.label for seen in model.stream(source)] == ["bee"]
 

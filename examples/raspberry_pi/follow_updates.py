@@ -1,0 +1,21 @@
+"""Say what is seen, and go over to the next version of the model without a pause, until Ctrl-C.
+
+edgetl install flowers.zip --into /var/lib/edgetl/flowers --activate
+python follow_updates.py /var/lib/edgetl/flowers camera:auto
+"""
+
+import sys
+
+import edgetl
+
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
+store, source = sys.argv[1:]
+with edgetl.load(store) as model:
+    model.follow(on_change=lambda new: print(f"now version {new.bundle.digest[:12]}", flush=True))
+    try:
+        for seen in model.stream(source, smooth=5):
+            if seen.changed:
+                print(f"{seen.result.version[:12]} {seen.label}", flush=True)
+    except KeyboardInterrupt:
+        print("stopped")
