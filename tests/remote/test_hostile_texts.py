@@ -5,7 +5,6 @@ every program of a PATH that is full of traps, on both sides.
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import random
@@ -113,6 +112,8 @@ def test_devices_that_were_taken_wrongly_once_are_refused(place: Path) -> None:
     assert read(kept["text"] * kept.get("times", 1)) is None
 
 
+# asyncssh leaves the pipes of a ProxyCommand that ended early to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_let_through_runs_nothing_even_where_ssh_config_hands_it_to_a_shell(
     device: ssh_server.Device, canary: Path
 ) -> None:
@@ -120,13 +121,13 @@ def test_what_is_let_through_runs_nothing_even_where_ssh_config_hands_it_to_a_sh
     from edgetl.remote import connection
 
     (device.home / ".ssh" / "config").write_text(
-        f'Match exec "test %h != never"\n  ProxyCommand sh -c "echo %h %r >> {device.home}/seen; exit 1"\n'
+        f'Match exec "test -n %h"\n  ProxyCommand sh -c "echo %h %r >> {device.home}/seen; exit 1"\n'
     )
     allowed = [address for text in hostile_texts.filled(canary) if (address := read(text)) is not None]
 
     async def go() -> None:
         for address in allowed:
-            with contextlib.suppress(DeviceError):
+            with pytest.raises(DeviceError, match=r"Connection lost|Broken pipe"):
                 async with connection.connected(address, 5):
                     pass
 
