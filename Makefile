@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-arm check types wheels format clean
+.PHONY: help demo test test-slow test-arm check types wheel wheels locks audit format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,14 +39,25 @@ types: $(INSTALLED) ## mypy, strict
 	@rm -rf build
 	@$(PIP) install --quiet --no-deps --no-build-isolation --target build/types .
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache -p edgetl
-	cd build/types && MYPYPATH=../../benchmarks/peers:../../tests ../../$(BIN)/mypy --explicit-package-bases --follow-imports silent \
-	  --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache ../../benchmarks/peers
+	cd build/types && MYPYPATH=../../benchmarks/peers:../../release:../../tests ../../$(BIN)/mypy --explicit-package-bases --follow-imports silent \
+	  --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache ../../benchmarks/peers ../../release
 
-wheels: $(INSTALLED) ## dist/: edgetl, and edgetl-runtime, the half of it that a board needs
-	@rm -rf build dist
-	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+wheel: wheels
+
+# The same sources give the same bytes: docs/supply-chain.md
+wheels: $(INSTALLED) ## dist/: edgetl, edgetl-runtime, the half of it that a board needs, bill of materials, hashes
+	@rm -rf dist
+	$(BIN)/python release/build_wheel.py dist
 	$(BIN)/python -c 'import pathlib; from edgetl.remote.runtime_wheel import write_wheel; \
 	  print(write_wheel(pathlib.Path("dist")))'
+	$(BIN)/python release/package_sbom.py dist/edgetl-[0-9]*.whl
+	cd dist && sha256sum -- * > SHA256SUMS
+
+locks: $(INSTALLED) ## locks/: which wheels a board gets, each with its hash; needs the package index
+	$(BIN)/python release/lock_device.py
+
+audit: $(INSTALLED) ## known vulnerabilities of what is released; needs a vulnerability service
+	$(BIN)/python release/audit.py $(ARGS)
 
 format: $(INSTALLED) ## put the code into its one format
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ import numpy as np
 import edgetl
 from edgetl import files
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle, entry_of
-from edgetl.converters import exemplars, golden, latency
+from edgetl.converters import exemplars, golden, latency, sbom
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
 from edgetl.converters.workshop import Attempt, Workshop
@@ -107,11 +107,13 @@ def write(
             "seconds": round(seconds, 1),
         },
     )
+    sbom.write(folder, manifest)
     files.write_text(folder / "labels.txt", "\n".join(item.contract.labels) + "\n")
     files.write_text(folder / "report.html", pages.bundle_page(manifest, item.run))
-    documents = tuple(entry_of(folder, folder / name) for name in ("labels.txt", "report.html"))
+    documents = tuple(entry_of(folder, folder / name) for name in ("labels.txt", "report.html", sbom.NAME))
     files.write_text(folder / MANIFEST, replace(manifest, documents=documents).to_json())
-    Bundle.open(folder)  # what was written can be read back, before it becomes the bundle
+    # What was written can be read back, before it becomes the bundle.
+    Bundle.open(folder, require_signature=False)
 
 
 def _confusion(shop: Workshop) -> dict[str, Any]:

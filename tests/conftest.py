@@ -52,7 +52,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGETL_CACHE", str(folder))
-        patch.setenv("EDGETL_SETTINGS", str(folder / "no-settings.json"))
+        nothing = folder / "settings.json"
+        nothing.write_text('{"schema": 1}')
+        patch.setenv("EDGETL_SETTINGS", str(nothing))
         yield folder
 
 

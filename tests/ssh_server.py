@@ -39,6 +39,7 @@ class Device:
         self.authorized_keys = folder / "authorized_keys"
         self.port = _free_port()
         self.user = getpass.getuser()
+        self._more_keys: tuple[Path, ...] = ()
         self._server: subprocess.Popen[bytes] | None = None
         for place in (self.home / ".ssh", self.temporary, self.bin):
             place.mkdir(parents=True, exist_ok=True)
@@ -67,6 +68,11 @@ class Device:
         before = self.known_hosts.read_text() if self.known_hosts.exists() else ""
         self.known_hosts.write_text(f"{before}[127.0.0.1]:{self.port} {kind} {data}\n")
 
+    def also_shows(self, key: Path) -> None:
+        """Start again with another host key beside its own."""
+        self._more_keys = (key,)
+        self.start()
+
     def python(self, script: str | None) -> None:
         """Let ``python3`` on the device be a shell script, or not be there."""
         place = self.bin / "python3"
@@ -88,7 +94,6 @@ class Device:
         settings = {
             "Port": self.port,
             "ListenAddress": "127.0.0.1",
-            "HostKey": self.key,
             "AuthorizedKeysFile": self.authorized_keys,
             "PidFile": "none",
             "StrictModes": "no",  # pytest's temporary folders lie in one that others may write into
@@ -98,7 +103,8 @@ class Device:
             "SetEnv": " ".join(f'"{name}={value}"' for name, value in given.items()),
         }
         config = self._folder / f"{self.key.name}.config"
-        config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+        keys = "".join(f"HostKey {key}\n" for key in (self.key, *self._more_keys))
+        config.write_text(keys + "".join(f"{name} {value}\n" for name, value in settings.items()))
         if os.getuid() == 0:
             _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         log = self._folder / f"{self.key.name}.log"

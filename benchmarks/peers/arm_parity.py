@@ -215,7 +215,7 @@ def main() -> int:
         wheel = workstation.wheel()
         places = [userland.make(board, arguments.suite) for board in boards]
         installed = [
-            (place, each, packages.install(place, each.extras, wheel, constrained=each.constrained))
+            (place, each, packages.install(place, each.extras, wheel))
             for place in places
             for each in installations(place.board.name, place.suite)
         ]

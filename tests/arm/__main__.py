@@ -30,7 +30,6 @@ class Installation:
     engines: tuple[str, ...]
     formats: tuple[str, ...]
     tests: tuple[str, ...] = ("tests/runtime/test_engines.py", "tests/runtime/test_verify.py")
-    constrained: bool = True
 
 
 _EVERY_ENGINE = Installation(
@@ -39,8 +38,8 @@ _EVERY_ENGINE = Installation(
     ("tflite", "onnx", "openvino"),
     proof.TESTS,
 )
-_OLD_ENGINE = Installation(("tflite",), ("tflite-runtime",), ("tflite",), constrained=False)
-_32_BITS = Installation(("lite32",), ("tflite-runtime",), ("tflite",), constrained=False)
+_OLD_ENGINE = Installation(("tflite",), ("tflite-runtime",), ("tflite",))
+_32_BITS = Installation(("lite32",), ("tflite-runtime",), ("tflite",))
 
 
 def installations(board: str, suite: str, *, quick: bool = False) -> list[Installation]:
@@ -113,11 +112,7 @@ def prove(report: Report, places: Sequence[tuple[str, str]], *, quick: bool = Fa
         wheel = workstation.wheel()
         pending = pool.submit(lambda: (workstation.tiny_models(), workstation.bundle()))
         boards = [
-            (
-                place,
-                installed,
-                packages.install(place, installed.extras, wheel, constrained=installed.constrained),
-            )
+            (place, installed, packages.install(place, installed.extras, wheel))
             for place in [userland.make(BOARDS[pi], suite) for pi, suite in places]
             for installed in installations(place.board.name, place.suite, quick=quick)
         ]

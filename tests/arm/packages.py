@@ -51,18 +51,21 @@ def build_wheel(folder: Path) -> None:
         subprocess.run(command, check=True)
 
 
-def install(userland: Userland, extras: Sequence[str], wheel: Path, *, constrained: bool = True) -> Path:
+def install(userland: Userland, extras: Sequence[str], wheel: Path) -> Path:
     """Install edgetl with some extras on the board, and return the board's Python.
+
+    On 64 bits from ``locks/``, as docs/supply-chain.md tells users to: the emulated pip judges every tag and
+    hash, and `pip check` every marker. On 32 bits, where half of it is apt's, from the index.
 
     Args:
         userland: where. Boards of one architecture and suite share what is installed.
         extras: their names in pyproject.toml.
-        wheel: edgetl's, which the emulated pip is given: tags and markers are judged there.
-        constrained: to the versions of constraints.txt, which the x86 tests run with.
+        wheel: edgetl's, which the emulated pip is given.
     """
     name = extras[0]
     shared = folders.cache() / f"{userland.suite}-{userland.board.architecture}-{name}"
-    needs = folders.key_of(Path(__file__), shared.name, userland.pip.name, _requirements(extras), constrained)
+    locks = _locks(userland, extras)
+    needs = folders.key_of(Path(__file__), shared.name, userland.pip.name, _requirements(extras), *locks)
     key = folders.key_of(wheel)
     wanted = f"{needs} {key}"
     if not folders.is_kept(shared, wanted):
@@ -73,9 +76,14 @@ def install(userland: Userland, extras: Sequence[str], wheel: Path, *, constrain
             shared.mkdir()
         python = userland.add_python(shared)
         if built_for != needs:
-            constraints = ["-c", str(ROOT / "constraints.txt")] if constrained else []
-            requirement = f"edgetl[{','.join(extras)}] @ {wheel.as_uri()}"
-            pip(userland, python, "install", *constraints, requirement, *_TESTED_WITH)
+            if locks:
+                given = [word for lock in locks for word in ("-r", str(lock))]
+                pip(userland, python, "install", "--require-hashes", *given)
+                pip(userland, python, "install", "--no-deps", str(wheel))
+                pip(userland, python, "install", "-c", str(ROOT / "constraints.txt"), *_TESTED_WITH)
+            else:
+                requirement = f"edgetl[{','.join(extras)}] @ {wheel.as_uri()}"
+                pip(userland, python, "install", requirement, *_TESTED_WITH)
             pip(userland, python, "check")
             (shared / "needs").write_text(needs)
         else:
@@ -110,6 +118,14 @@ def pip(userland: Userland, python: Path, *arguments: str) -> None:
         command += ["--no-compile", "--only-binary=:all:", "--timeout", "30", "--retries", "3"]
     environment = {**os.environ, "PYTHONPATH": str(userland.pip), "PIP_ROOT_USER_ACTION": "ignore"}
     subprocess.run(command, env=environment, timeout=_LIMIT_S, check=True, stdin=subprocess.DEVNULL)
+
+
+def _locks(userland: Userland, extras: Sequence[str]) -> list[Path]:
+    """The locks of these extras on the board; there are none for 32 bits."""
+    if userland.board.architecture != "arm64":
+        return []
+    python = f"cp{userland.python_version.replace('.', '')}"
+    return [ROOT / "locks" / f"device-{python}-{userland.board.machine}-{extra}.txt" for extra in extras]
 
 
 def _requirements(extras: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """A run becomes a bundle: every file scored, whole or absent, and refused before the slow work."""
 
+import hashlib
 import json
 import os
 import re
@@ -13,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import support
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import edgetl
 from edgetl import images, isolated
-from edgetl.bundle import Bundle
-from edgetl.converters import calibration, export, jobs, verification
+from edgetl.bundle import MANIFEST, Bundle
+from edgetl.converters import calibration, export, jobs, sbom, verification
 from edgetl.converters.adoption.options import ModelOptions
 from edgetl.converters.export import Exported
 from edgetl.errors import GateError, RunError, UsageError, WriteError
@@ -109,6 +112,26 @@ def test_the_manifest_says_where_the_model_comes_from(solar_export: Exported, so
     # Which of them depends on latencies, and so on what else the machine does.
     assert solar_export.bundle.variant(solar_export.bundle.manifest.pick).precision == "int8"
     assert solar_export.bundle.manifest.reject_threshold == solar_run.description["head"]["reject_threshold"]
+
+
+def test_the_bill_of_materials_names_the_files_that_are_there(solar_export: Exported) -> None:
+    folder, manifest = solar_export.bundle.path, solar_export.bundle.manifest
+    told = json.loads((folder / sbom.NAME).read_text("utf-8"))
+    assert told == sbom.document(manifest)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(told)) is None
+    listed = {
+        part["name"]: part["hashes"][0]["content"]
+        for component in told["components"]
+        for part in (component, *component.get("components", ()))
+        if part["type"] == "file"
+    }
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    about = {MANIFEST, sbom.NAME, "labels.txt", "report.html"}
+    assert listed == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in found.items()
+        if name not in about
+    }
 
 
 def test_scores_count_lost_and_won_pictures() -> None:

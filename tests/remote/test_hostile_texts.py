@@ -5,7 +5,6 @@ every program of a PATH that is full of traps, on both sides.
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import random
@@ -33,7 +32,8 @@ from edgetl.remote.facts import Wanted
 ANY = Wanted(("fake",), room_bytes=1000)
 ECHO = b"""
 import json, os, sys
-found = [os.path.join(place, name) for place, _, names in os.walk(".") for name in names if name[-4:] != ".pyc"]
+found = [os.path.join(place, name) for place, _, names in os.walk(".") for name in names]
+found = [name for name in found if not name.endswith(".pyc")]
 print(json.dumps({"words": sys.argv[1:], "files": found, "cwd": os.getcwd()}))
 """
 
@@ -112,6 +112,8 @@ def test_devices_that_were_taken_wrongly_once_are_refused(place: Path) -> None:
     assert read(kept["text"] * kept.get("times", 1)) is None
 
 
+# asyncssh leaves the pipes of a ProxyCommand that ended early to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_let_through_runs_nothing_even_where_ssh_config_hands_it_to_a_shell(
     device: ssh_server.Device, canary: Path
 ) -> None:
@@ -119,13 +121,13 @@ def test_what_is_let_through_runs_nothing_even_where_ssh_config_hands_it_to_a_sh
     from edgetl.remote import connection
 
     (device.home / ".ssh" / "config").write_text(
-        f'Match exec "test %h != never"\n  ProxyCommand sh -c "echo %h %r >> {device.home}/seen; exit 1"\n'
+        f'Match exec "test -n %h"\n  ProxyCommand sh -c "echo %h %r >> {device.home}/seen; exit 1"\n'
     )
     allowed = [address for text in hostile_texts.filled(canary) if (address := read(text)) is not None]
 
     async def go() -> None:
         for address in allowed:
-            with contextlib.suppress(DeviceError):
+            with pytest.raises(DeviceError, match=r"Connection lost|Broken pipe"):
                 async with connection.connected(address, 5):
                     pass
 

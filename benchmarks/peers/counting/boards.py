@@ -36,7 +36,7 @@ def set_up(names: Sequence[str]) -> tuple[Path, dict[str, list[Installed]]]:
         wheel = workstation.wheel()
         pythons: dict[str, list[Installed]] = {
             name: [
-                (each.engines, packages.install(place, each.extras, wheel, constrained=each.constrained))
+                (each.engines, packages.install(place, each.extras, wheel))
                 for each in installations(name, SUITE)
             ]
             for name in names

@@ -1,0 +1,160 @@
+"""A bundle on devices: real servers, a real store, a real self-test; and what stops the waves."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ssh_server
+import support
+
+import edgetl
+from edgetl.errors import DamagedBundleError, UsageError
+from edgetl.fleet.results import Pushed
+
+SLOW_S = 0.2
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return support.write_fake_bundle(tmp_path / "insects.edgetl", delay_s=0.001)
+
+
+@pytest.fixture
+def second(device: ssh_server.Device, tmp_path: Path) -> Iterator[ssh_server.Device]:
+    """Another server, with a key of its own, on the same board."""
+    with ssh_server.running(tmp_path / "board", "second_key") as other:
+        yield other
+
+
+def states(report: "edgetl.fleet.results.PushReport") -> list[str]:
+    return [pushed.state for pushed in report.devices]
+
+
+def test_a_new_version_is_installed_tested_and_used_and_the_device_is_clean(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    store, told = tmp_path / "store", list[Pushed]()
+    report = edgetl.push(bundle, [device.address], into=str(store), finished=told.append)
+    (pushed,) = report.devices
+    assert (pushed.state, pushed.store, report.errors) == ("active", str(store), [])
+    assert edgetl.status(store).state.active == pushed.active == report.digest
+    assert told == [pushed]
+    assert device.is_clean()
+    again = edgetl.push(bundle, [device.address], into=str(store))
+    assert states(again) == ["up to date"]
+    newer = support.write_fake_bundle(tmp_path / "newer.edgetl", delay_s=0.002)
+    (after,) = edgetl.push(newer, [device.address], into=str(store), allow_older=True).devices
+    assert (after.state, after.previous) == ("active", report.digest)
+
+
+def test_a_version_over_budget_is_refused_and_stops_the_waves(
+    device: ssh_server.Device, second: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    before = edgetl.push(bundle, [device.address], into=str(store))
+    slow = support.write_fake_bundle(tmp_path / "slow.edgetl", delay_s=SLOW_S)
+    devices = [device.address, second.address]
+    report = edgetl.push(slow, devices, into=str(store), budget_ms=SLOW_S * 500, allow_older=True)
+    assert states(report) == ["refused", "untouched"]
+    assert [type(error).__name__ for error in report.errors] == ["GateError"]
+    assert edgetl.status(store).state.active == before.digest != report.digest
+    assert second.processes() == {}
+
+
+def test_a_device_that_cannot_be_reached_stops_the_waves(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    report = edgetl.push(bundle, ["pi@board.invalid", device.address], into=str(tmp_path / "store"))
+    assert states(report) == ["failed", "untouched"]
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_bundle_that_is_damaged_on_the_way_is_not_used(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgetl.fleet import push as module
+
+    packed = module._packed
+
+    def broken(opened: "edgetl.bundle.Bundle") -> bytes:
+        data = bytearray(packed(opened))
+        place = data.index(b"fake-float32/model.fake") + len("fake-float32/model.fake") + 2
+        data[place] ^= 1
+        return bytes(data)
+
+    monkeypatch.setattr(module, "_packed", broken)
+    report = edgetl.push(bundle, [device.address], into=str(tmp_path / "store"))
+    assert states(report) == ["failed"]
+    assert not list((tmp_path / "store").glob("versions/[0-9a-f]*"))
+
+
+def test_a_connection_that_is_lost_leaves_the_old_version_and_a_clean_device(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    from edgetl.progress import Progress
+
+    class Cutting(Progress):
+        def note(self, text: str) -> None:
+            if "copying" in text:
+                device.cut()
+
+    report = edgetl.push(bundle, [device.address], into=str(tmp_path / "store"), progress=Cutting())
+    assert states(report) == ["failed"]
+    assert "was lost" in str(report.errors[0])
+    assert device.is_clean()
+    assert states(edgetl.push(bundle, [device.address], into=str(tmp_path / "store"))) == ["active"]
+
+
+def test_a_damaged_bundle_is_refused_before_anything_is_sent(bundle: Path) -> None:
+    pytest.importorskip("asyncssh", reason="needs asyncssh: pip install 'edgetl[ssh]'")
+    model = bundle / "fake-float32" / "model.fake"
+    model.write_bytes(model.read_bytes()[:-1] + b" ")
+    with pytest.raises(DamagedBundleError):
+        edgetl.push(bundle, ["pi@board.invalid"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"into": "store"}, "begin it with / or ~/"),
+        ({"into": "/a\0b"}, "begin it with / or ~/"),
+        ({"canary": -1}, "canary -1"),
+        ({"wave": 0}, "wave 0"),
+        ({"budget_ms": 0.0}, "budget of 0"),
+        ({"budget_ms": float("nan")}, "budget of nan"),
+    ],
+)
+def test_what_is_not_offered_is_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        edgetl.push("missing", ["pi@board"], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("devices", [[], ["pi@a", "pi@a"], ["pi@A", "pi@a"]])
+def test_no_device_and_one_named_twice_are_refused(devices: list[str]) -> None:
+    with pytest.raises(UsageError, match="named"):
+        edgetl.push("missing", devices)
+
+
+def test_the_command_prints_a_table_and_the_next_command(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path, root: Path
+) -> None:
+    words = ["push", str(bundle), "--device", device.address, "--into", str(tmp_path / "store")]
+    for options, code in ((["--budget-ms", "0.0001"], 3), ([], 0), (["--json"], 0)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "edgetl", *words, *options],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == code, ended.stderr
+        if options == ["--json"]:
+            assert [each["state"] for each in json.loads(ended.stdout)["devices"]] == ["up to date"]
+            continue
+        heading, row = ended.stdout.splitlines()
+        assert heading.split() == ["device", "wave", "state", "version", "before", "seconds", "store"]
+        assert row.split()[:3] == [device.address, "1", "active" if code == 0 else "refused"]
+        assert ("next: edgetl bench" in ended.stderr) == (code == 0)
