@@ -13,7 +13,6 @@ from edgetl import settings
 from edgetl.updating.install import install
 from edgetl.updating.pack import pack
 
-
 MOST_MORE = 32 * 1024 * 1024
 """Bytes of memory beyond what installing a whole bundle takes."""
 

@@ -5,7 +5,6 @@ for each case, and a sample of the cases goes through the commands themselves. A
 in ``tests/corpus/bundles``: a JSON file of the changed files' bytes, in hexadecimal digits.
 """
 
-import contextlib
 import io
 import json
 import random
@@ -125,11 +124,10 @@ def through_the_commands(room: Path, refused: bool) -> None:
     calls: list[list[Any]] = [["install", source, "--into", store] for source in sources]
     if refused:  # else an engine would be started, which is not what is tried here
         calls += [["info", sources[0]], ["verify", sources[0]]]
-        # What load reads is the manifest and a model; a damaged picture of the self-test is none of its business.
-        with contextlib.suppress(EdgetlError), edgetl.load(sources[0]) as classifier:
-            alice = Bundle.open(sources[0])
-            assert classifier.bundle.manifest_bytes == alice.manifest_bytes
-            assert alice.model_files(classifier.variant)
+        # Load reads the manifest and a model; a damaged picture of the self-test is none of its business.
+        if not model_is_whole(sources[0]):
+            with pytest.raises(EdgetlError):
+                edgetl.load(sources[0])
     for call in calls:
         done = CliRunner().invoke(main, [str(word) for word in call])
         assert done.exit_code in (0, 1, 2, 3), done.output
@@ -158,6 +156,15 @@ def test_no_mutation_gets_through(room: Path) -> None:
         write(room, {name: whole[name] for name in files})
         if number % 1000 == 0:
             assert set(room.rglob("*")) == around
+
+
+def model_is_whole(folder: Path) -> bool:
+    try:
+        bundle = Bundle.open(folder)
+        bundle.model_files(bundle.variant(bundle.manifest.pick))
+    except EdgetlError:
+        return False
+    return True
 
 
 def bundle_is_whole(room: Path) -> bool:
