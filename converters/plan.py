@@ -117,7 +117,7 @@ def _last_seconds(place: Path | None) -> float | None:
     if place is None or not (place / MANIFEST).is_file():
         return None
     try:
-        seconds = Bundle.open(place).manifest.provenance.get("seconds")
+        seconds = Bundle.open(place, require_signature=False).manifest.provenance.get("seconds")
     except BundleError:
         return None
     return float(seconds) if isinstance(seconds, (int, float)) else None

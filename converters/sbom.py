@@ -1,23 +1,20 @@
 """The bundle's bill of materials, CycloneDX 1.6: what its models were made of, each file with its SHA-256.
 
-A function of the manifest alone, so one manifest gives the same bytes. Written as plain JSON: the library
-of CycloneDX (11.12) cannot say model cards, and is asked by the tests whether this fits the official schema.
-It names every file that the manifest's fields name; not the manifest itself, which names this file.
+A function of the manifest alone, so one manifest gives the same bytes. It names every file that the
+manifest's fields name; not the manifest itself, which may name this file.
 """
 
-import json
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from edgetl import files
+from edgetl.converters.cyclonedx import Component, hashes, library, package_url, properties, sealed
 from edgetl.manifest import FileEntry, Interval, Manifest, Variant
 from edgetl.training import backbones
 
 NAME = "sbom.cdx.json"
-Component: TypeAlias = "dict[str, Any]"
 _PACKAGE = re.compile(r"package (?P<name>[A-Za-z0-9._-]+) (?P<version>[A-Za-z0-9.!+_-]+)")
 _BUNDLE = "bundle"
 
@@ -61,62 +58,6 @@ def document(manifest: Manifest) -> dict[str, Any]:
         created=manifest.created,
         edgetl=manifest.edgetl,
     )
-
-
-def sealed(
-    subject: Component,
-    components: list[Component],
-    depends: Mapping[str, list[str]],
-    *,
-    created: str | None,
-    edgetl: str,
-) -> dict[str, Any]:
-    """A whole document around components.
-
-    Args:
-        subject: what the document is about.
-        components: what it is made of.
-        depends: by ``bom-ref``: those of what it needs. Components that are not named need nothing known.
-        created: UTC, ISO 8601; None says nothing of it.
-        edgetl: the version that says all this.
-
-    Returns:
-        JSON values. The serial number is a name of the content: other content, another number.
-    """
-    value = {
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-        "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": {
-            **({"timestamp": created} if created else {}),
-            "tools": {"components": [{"type": "application", "name": "edgetl", "version": edgetl}]},
-            "component": subject,
-        },
-        "components": components,
-        "dependencies": [{"ref": ref, "dependsOn": needed} for ref, needed in sorted(depends.items())],
-    }
-    text = json.dumps(value, sort_keys=True, allow_nan=False)
-    return {**value, "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, text)}"}
-
-
-def library(name: str, version: str, *, scope: str) -> Component:
-    """A distribution of the Python package index; ``scope`` is ``required``, ``optional`` or ``excluded``."""
-    purl = package_url(name, version)
-    parts = {"name": name, "version": version, "scope": scope, "purl": purl}
-    return {"type": "library", "bom-ref": purl, **parts}
-
-
-def package_url(name: str, version: str) -> str:
-    """How a distribution is named across tools: ``pkg:pypi/NAME@VERSION``, the name as PEP 503 writes it."""
-    return f"pkg:pypi/{re.sub(r'[-_.]+', '-', name).lower()}@{version.replace('+', '%2B')}"
-
-
-def properties(values: Mapping[str, object]) -> list[dict[str, str]]:
-    """What the format has no word for, under our prefix; unknown values are left out."""
-    return [
-        {"name": f"edgetl:{name}", "value": str(value)} for name, value in values.items() if value is not None
-    ]
 
 
 def _model(manifest: Manifest, variant: Variant) -> Component:
@@ -178,7 +119,7 @@ def _file(entry: FileEntry) -> Component:
         "type": "file",
         "bom-ref": f"file:{entry.path}",
         "name": entry.path,
-        "hashes": _sha256(entry.sha256),
+        "hashes": hashes(entry.sha256),
         "properties": properties({"size_bytes": entry.size_bytes}),
     }
 
@@ -249,8 +190,4 @@ def _licensed(licence: str | None) -> Component:
 
 
 def _hashed(sha256: str | None) -> Component:
-    return {"hashes": _sha256(sha256)} if sha256 else {}
-
-
-def _sha256(digest: str) -> list[dict[str, str]]:
-    return [{"alg": "SHA-256", "content": digest}]
+    return {"hashes": hashes(sha256)} if sha256 else {}

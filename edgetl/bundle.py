@@ -19,6 +19,7 @@ from edgetl.updating import state
 
 MANIFEST = NAME
 SUFFIX = ".edgetl"
+_WAY_OUT = "copy the bundle again, or export it anew"
 MAX_MODEL_BYTES = 512 * 1024**2
 """Larger models are refused unread."""
 _HEADER_BYTES = 16_384
@@ -120,11 +121,10 @@ class Bundle:
             DamagedBundleError: see :meth:`read`.
         """
         place = self.path / entry.path
-        way_out = "copy the bundle again, or export it anew"
         total, hashed = 0, hashlib.sha256()
         try:
             if not place.resolve().is_relative_to(self.path.resolve()):
-                raise DamagedBundleError(f"{place} is a link that leaves the bundle: {way_out}")
+                raise DamagedBundleError(f"{place} is a link that leaves the bundle: {_WAY_OUT}")
             with reading.regular(place) as file:
                 # One byte more than there should be tells that it is too long.
                 for piece in reading.pieces(file, entry.size_bytes + 1):
@@ -133,18 +133,18 @@ class Bundle:
                     if total <= entry.size_bytes:
                         yield piece
         except OSError as error:
-            raise DamagedBundleError(f"{place} cannot be read ({error.strerror}): {way_out}") from error
+            raise DamagedBundleError(f"{place} cannot be read ({error.strerror}): {_WAY_OUT}") from error
         except (RuntimeError, ValueError) as error:  # a loop of links before Python 3.13; a name no disk has
-            raise DamagedBundleError(f"{place} cannot be read ({error}): {way_out}") from error
+            raise DamagedBundleError(f"{place} cannot be read ({error}): {_WAY_OUT}") from error
         if total != entry.size_bytes:
             least = "more than " if total > entry.size_bytes else ""
             raise DamagedBundleError(
                 f"{place} has {least}{min(total, entry.size_bytes)} bytes and the manifest says "
-                f"{entry.size_bytes}: {way_out}"
+                f"{entry.size_bytes}: {_WAY_OUT}"
             )
         if hashed.hexdigest() != entry.sha256:
             raise DamagedBundleError(
-                f"{place} is not the file that was exported (SHA-256 differs): {way_out}"
+                f"{place} is not the file that was exported (SHA-256 differs): {_WAY_OUT}"
             )
 
     def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
@@ -190,8 +190,8 @@ class Bundle:
             found = expected[name]
             if found.shape != shape or found.dtype.kind not in "fu":
                 raise DamagedBundleError(
-                    f"{place} has {name} of the shape {found.shape} and kind {found.dtype}, not {shape} of "
-                    "numbers"
+                    f"{place} has {name} as {found.dtype} {found.shape}, where {shape} numbers are due: "
+                    f"{_WAY_OUT}"
                 )
         return expected
 

@@ -27,6 +27,7 @@ Each leaf is also the builtin a caller would catch without knowing edgetl. A mes
 the rule and the way out.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -117,6 +118,8 @@ class WriteError(EdgetlError, OSError):
 
     needed: int | None = None
     """Bytes it takes at least, where the disk is full and that is known."""
+    place: Path | None = None
+    """What cannot be written."""
 
 
 class BusyError(EdgetlError, RuntimeError):

@@ -4,11 +4,11 @@ import os
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from edgetl import files, reading
 from edgetl.errors import BundleError, SettingsError
 from edgetl.manifest import build, read_json
+from edgetl.sealing import sealed, unseal
 
 VARIABLE = "EDGETL_SETTINGS"
 SYSTEM = Path("/etc/edgetl/settings.json")
@@ -110,9 +110,12 @@ def read(*, to_change: bool = False) -> Settings:
         schema = value.get("schema") if isinstance(value, dict) else None
         if schema != SCHEMA:
             raise BundleError(f"its schema is {schema!r}, and this edgetl reads {SCHEMA}")
+        unseal(data, value, "it")
         return build(Settings, value, "settings")
     except BundleError as error:
-        raise SettingsError(f"{path} is not understood ({error}): mend it, or remove it") from error
+        raise SettingsError(
+            f"{path} is not understood ({error}): remove it and write it anew with edgetl settings"
+        ) from error
 
 
 def write(settings: Settings) -> Path:
@@ -122,8 +125,8 @@ def write(settings: Settings) -> Path:
         WriteError: the place is read-only.
     """
     path = place()
-    value: dict[str, Any] = asdict(settings)
-    files.write_json(path, value)
+    # Sealed: a bit that falls over in `required` would make another number of it, and a 0 of a 1.
+    files.write_text(path, sealed(asdict(settings)))
     return path
 
 

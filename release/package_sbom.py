@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from edgetl import files
-from edgetl.converters import sbom
+from edgetl.converters import cyclonedx
 
 LEFT_OUT = ("dev", "train-gpu")
 """Extras that are no part of the product, or another build of one that is."""
@@ -43,8 +43,8 @@ def main() -> int:
 def document(wheel: Path) -> dict[str, Any]:
     """The bill of materials of a wheel of edgetl, as JSON values."""
     metadata = metadata_of(wheel)
-    own = sbom.package_url("edgetl", metadata["Version"])
-    components: dict[str, sbom.Component] = {}
+    own = cyclonedx.package_url("edgetl", metadata["Version"])
+    components: dict[str, cyclonedx.Component] = {}
     depends: dict[str, set[str]] = {own: set()}
     offered = metadata.get_all("Provides-Extra") or []
     # Those that are required come last and are taken first: what is reached from both is required.
@@ -65,14 +65,14 @@ def document(wheel: Path) -> dict[str, Any]:
         if (ref, *sorted(requirement.extras)) not in seen:
             seen.add((ref, *sorted(requirement.extras)))
             left += [(ref, line, scope) for line in needs]
-    return sbom.sealed(
+    return cyclonedx.sealed(
         {
             "type": "application",
             "bom-ref": own,
             "name": "edgetl",
             "version": metadata["Version"],
             "description": metadata["Summary"],
-            "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(wheel.read_bytes()).hexdigest()}],
+            "hashes": cyclonedx.hashes(hashlib.sha256(wheel.read_bytes()).hexdigest()),
             "licenses": [{"expression": metadata["License-Expression"]}],
             "purl": own,
         },
@@ -102,23 +102,23 @@ def holds(requirement: Requirement, extra: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
-def described(requirement: Requirement, scope: str) -> tuple[sbom.Component, list[Requirement]]:
+def described(requirement: Requirement, scope: str) -> tuple[cyclonedx.Component, list[Requirement]]:
     """A distribution as a component, and what it requires itself."""
     name = canonicalize_name(requirement.name)
     try:
         text = importlib.metadata.distribution(name).read_text("METADATA") or ""
     except importlib.metadata.PackageNotFoundError:
-        range_ = sbom.properties({"range": str(requirement.specifier) or None, "installed": "no"})
+        range_ = cyclonedx.properties({"range": str(requirement.specifier) or None, "installed": "no"})
         purl = f"pkg:pypi/{name}"
         parts = {"name": name, "scope": scope, "purl": purl, "properties": range_}
         return {"type": "library", "bom-ref": purl, **parts}, []
     metadata = message_from_string(text)
-    component = sbom.library(name, metadata["Version"], scope=scope)
+    component = cyclonedx.library(name, metadata["Version"], scope=scope)
     needs = [line for extra in ("", *sorted(requirement.extras)) for line in wanted(metadata, extra)]
     return component | licences(metadata), needs
 
 
-def licences(metadata: Message) -> sbom.Component:
+def licences(metadata: Message) -> cyclonedx.Component:
     """The licence as the distribution tells it: SPDX's expression, or its own words."""
     if expression := metadata["License-Expression"]:
         return {"licenses": [{"expression": expression}]}
@@ -133,7 +133,7 @@ def licences(metadata: Message) -> sbom.Component:
     # Some put the whole text of the licence there, instead of its name.
     names = names or ([told] if told not in ("", "UNKNOWN") and "\n" not in told else [])
     if not names:
-        return {"properties": sbom.properties({"licence": "unknown"})}
+        return {"properties": cyclonedx.properties({"licence": "unknown"})}
     return {"licenses": [{"license": {"name": name}} for name in sorted(set(names))]}
 
 

@@ -13,6 +13,7 @@ from hypothesis import settings
 
 import edgetl
 from edgetl.converters.export import Exported
+from edgetl.sealing import sealed
 from edgetl.training.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +54,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGETL_CACHE", str(folder))
         nothing = folder / "settings.json"
-        nothing.write_text('{"schema": 1}')
+        nothing.write_text(sealed({"schema": 1}))
         patch.setenv("EDGETL_SETTINGS", str(nothing))
         yield folder
 

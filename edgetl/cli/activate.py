@@ -56,7 +56,7 @@ def tell(store: Path, version: str | None, allow_older: bool, budget_ms: float |
     output.result(f"{state}  {done.digest[: stores.SHORT]}{latency}")
     if done.previous is not None:
         output.note(f"{done.previous[: stores.SHORT]} is kept: edgetl rollback {store}")
-    output.next_command("edgetl", "run", store, "camera")
+    output.next_command("edgetl", "run", store, "camera:auto")
 
 
 def _told(store: Path, digest: str | None, state: str, reason: str | None) -> dict[str, object]:

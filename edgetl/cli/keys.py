@@ -93,8 +93,7 @@ def _revoke(name: str) -> None:
     if len(meant) != 1:
         known = ", ".join(key.name for key in found.keys) or "none"
         raise UsageError(
-            f"{name!r} is {'not one' if not meant else 'more than one'} of the keys that are known here: "
-            f"{known}"
+            f"{name!r} is {'more than' if meant else 'not'} one of the keys that are known here: {known}"
         )
     place = settings.write(settings.with_key(found, replace(meant[0], revoked=_now())))
     output.result(f"revoked  {meant[0].name} {keyid_of(meant[0].public)[:_SHORT]}")

@@ -49,7 +49,7 @@ def explained(
         room = "" if size is None else _room(path, size)
         way_out = _WAYS_OUT[error.errno].format(room=room, elsewhere=_elsewhere(path))
         refused = WriteError(f"cannot write {path}: {way_out}")
-        refused.errno, refused.needed = error.errno, size
+        refused.errno, refused.needed, refused.place = error.errno, size, path
         raise refused from error
 
 

@@ -45,13 +45,16 @@ def new_folder(path: Path, *, replace: bool, marker: str | None = None) -> Itera
         except BaseException as error:
             size = _size(beside) + 1  # what failed was for one byte more at least
             _remove_quietly(beside)
-            with explained(path, only=only, needed=lambda: size):
+            place = path
+            if isinstance(error, WriteError) and error.place is not None:
+                # The user knows the place by its own name only.
+                place = Path(str(error.place).replace(str(beside), str(path)))
+            with explained(place, only=only, needed=lambda: size):
                 if not isinstance(error, WriteError):
                     raise
                 if error.needed is not None:  # one file's need: the folder needs what it had by then too
                     size += error.needed - 1
                     raise OSError(error.errno, os.strerror(error.errno or 0)) from error
-                # The user knows the place by its own name only.
                 renamed = WriteError(str(error).replace(str(beside), str(path)))
                 renamed.errno = error.errno
                 raise renamed from error
@@ -139,7 +142,12 @@ def _swap_in(beside: Path, path: Path) -> None:
         _swap_in_two_steps(beside, path)
         return
     # Before anything of the old one goes: a power cut could keep that and lose the exchange.
-    disk.sync_folder(path.parent)
+    try:
+        disk.sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):  # who is told of an error finds the old one
+            disk.exchange(beside, path)
+        raise
     _remove_quietly(beside)
 
 

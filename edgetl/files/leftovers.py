@@ -29,8 +29,7 @@ _active: set[str] = set()
 @contextlib.contextmanager
 def temporary(path: Path, *, aside: bool = False) -> Iterator[Path]:
     """A name beside ``path`` that nobody else uses, for as long as the block runs."""
-    mark = f"{_ASIDE if aside else ''}{os.getpid()}-{_start(os.getpid()) or 0}-{next(_numbers)}"
-    name = f".{path.name}{_TEMPORARY}{mark}{path.suffix}"
+    name = f".{path.name}{_TEMPORARY}{_ASIDE if aside else ''}{_writer()}-{next(_numbers)}{path.suffix}"
     _active.add(name)
     try:
         yield path.parent / name
@@ -82,6 +81,10 @@ def remove_tree(path: Path) -> None:
     for entry in sorted(path.iterdir()):
         remove_tree(entry)
     disk.remove_folder(path)
+
+
+def _writer() -> str:
+    return f"{os.getpid()}-{_start(os.getpid()) or 0}"
 
 
 def _is_strange(leftover: Path) -> bool:

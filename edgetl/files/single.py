@@ -17,37 +17,41 @@ from numpy.typing import NDArray
 from edgetl import disk
 from edgetl.errors import WriteError
 from edgetl.files.explaining import explained
-from edgetl.files.leftovers import is_private, remove_stale, temporary
+from edgetl.files.leftovers import is_private, remove_leftovers, remove_stale, temporary
 from edgetl.wording import encodable
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = disk.FOR_ALL) -> None:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True, mode: int = disk.FOR_ALL) -> None:
     """Replace ``path`` with ``data``, atomically.
 
     Args:
-        path: the file.
+        path: of the file.
         data: its new content.
+        durable: False for what is checked when it is read and can be made again: a power cut may damage it.
         mode: who may read and write it, as ``chmod`` says; the user's umask takes away from that.
 
     Raises:
         WriteError: the disk is full, or the place is read-only or missing.
     """
-    write_pieces(path, (data,), needed=len(data), mode=mode)
+    write_pieces(path, (data,), needed=len(data), durable=durable, mode=mode)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes], *, needed: int, mode: int = disk.FOR_ALL) -> None:
+def write_pieces(
+    path: Path, pieces: Iterable[bytes], *, needed: int, durable: bool = True, mode: int = disk.FOR_ALL
+) -> None:
     """Replace ``path`` with pieces that are taken one at a time; an error in between leaves the old file.
 
     Args:
-        path: the file.
+        path: of the file.
         pieces: its new content.
         needed: bytes of all of them, for the message if the disk is full.
-        mode: as :func:`write_bytes`.
+        durable: as :func:`write_bytes`, like ``mode``.
+        mode: of the file.
 
     Raises:
         WriteError: the disk is full, or the place is read-only or missing.
     """
-    with _replaced(path, needed=needed) as beside:
+    with _replaced(path, needed=needed, durable=durable) as beside:
         file = disk.create(beside, mode)
         try:
             for piece in pieces:
@@ -70,14 +74,15 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _replaced(path: Path, needed: int = 0) -> Iterator[Path]:
+def _replaced(path: Path, needed: int = 0, *, durable: bool = True) -> Iterator[Path]:
+    durable = durable and not is_private(path)
     with temporary(path) as beside, explained(path, needed=lambda: max(needed, room)):
         room = 0
         make_folders(path.parent)
         remove_stale(path)
         try:
             yield beside
-            if not is_private(path):
+            if durable:
                 disk.sync_file(beside)
             disk.rename(beside, path)
         except BaseException:
@@ -87,7 +92,7 @@ def _replaced(path: Path, needed: int = 0) -> Iterator[Path]:
                     room += half.stat().st_size + 1
                     disk.unlink(half)
             raise
-        if not is_private(path):
+        if durable:
             disk.sync_folder(path.parent)
 
 
@@ -188,13 +193,21 @@ def remove(path: Path, *, durable: bool = True) -> None:
             disk.sync_folder(path.parent)
 
 
+def remove_empty(folder: Path) -> None:
+    """Remove a folder if nothing is in it, but what a killed process left."""
+    remove_leftovers(folder)
+    with contextlib.suppress(OSError):  # not empty, or not there
+        disk.remove_folder(folder)
+
+
 def move(source: Path, target: Path) -> None:
     """Move a file to a place where nothing stands: at every moment it is whole at one of the two.
 
     Raises:
         WriteError: the disk is full or read-only, or something stands at ``target``.
     """
-    with explained(target, needed=lambda: source.stat().st_size):
+    size = source.lstat().st_size if os.path.lexists(source) else 0
+    with explained(target, needed=lambda: size):
         make_folders(target.parent)
         if os.path.lexists(target):
             raise WriteError(f"cannot move {source} to {target}: something stands there, and stays")

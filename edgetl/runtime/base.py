@@ -76,6 +76,8 @@ class AbstractEngine(ABC):
             rows = [self._run_one(images[index : index + 1]) for index in range(len(images))]
         except Exception as error:
             raise ModelError(f"{self.name} cannot run the model: {_why(error)}") from error
+        if not rows[0]:
+            raise ModelError(f"{self.name} gets no answer from the model: it has no outputs")
         if len(rows) == 1:
             return rows[0]
         return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
@@ -89,7 +91,12 @@ class AbstractEngine(ABC):
         Raises:
             ModelError: the engine fails.
         """
-        grey = np.full((1, *self.input_shape), 128, np.uint8)
+        try:
+            grey = np.full((1, *self.input_shape), 128, np.uint8)
+        except (MemoryError, ValueError) as error:
+            raise ModelError(
+                f"{self.name} cannot run the model: a picture of {self.input_shape} is too large"
+            ) from error
         for _ in range(runs):
             self.run(grey)
 

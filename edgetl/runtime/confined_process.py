@@ -59,8 +59,12 @@ def answer(order: Mapping[str, Any], files: Mapping[str, bytes], pixels: NDArray
             began = time.perf_counter()
             if rows and began - start > order["seconds"]:
                 break
-            rows.append(engine.run(pixels[picture : picture + 1])[0])
+            row_of = engine.run(pixels[picture : picture + 1])[0]
             seconds.append(time.perf_counter() - began)
+            if row_of.ndim != 2 or len(row_of) != 1 or row_of.dtype.kind != "f":
+                words = f"answers with {row_of.dtype} of shape {row_of.shape}, not with a row of floats"
+                return {"refused": f"{row.name} {words}", "memory": False, **_peak()}
+            rows.append(row_of)
     except EdgetlError as error:
         return {"refused": str(error), "memory": base.lacks_memory(str(error)), **_peak()}
     outputs = np.concatenate(rows) if rows else np.empty((0, 0))

@@ -7,6 +7,7 @@ import numpy as np
 
 from edgetl import extras
 from edgetl.errors import ModelError
+from edgetl.runtime import onnx_external
 from edgetl.runtime.base import AbstractEngine, Images, Outputs, check_input
 
 _ERRORS_ONLY = 3  # severity in ONNX Runtime's logging: 0 verbose, 4 fatal
@@ -21,6 +22,7 @@ class OnnxRuntimeEngine(AbstractEngine):
 
     def _load(self, files: Mapping[str, bytes]) -> None:
         (content,) = files.values()
+        onnx_external.refuse(content)
         onnxruntime = extras.load("onnxruntime", extra="onnx", purpose="running .onnx files")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.num_threads

@@ -96,6 +96,11 @@ def _tried(
     contract = bundle.manifest.contract
     grey = np.full((1, *contract.shape), 128, np.uint8)
     ran = confined.run(row, model, grey, values=len(contract.labels), threads=counts)
+    if ran.outputs.shape[1] != len(contract.labels):
+        raise ModelError(
+            f"{row.name} answers with {ran.outputs.shape[1]} values and the bundle has "
+            f"{len(contract.labels)} labels: it is not the model that was exported with it"
+        )
     return ran.num_threads, ran.least_s
 
 

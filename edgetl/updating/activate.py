@@ -87,10 +87,12 @@ def rollback(store: str | Path) -> str:
     with stores.updating(root) as state:
         if state.previous is None or state.active is None:
             raise UsageError(f"{root} has no version before this one: install one with edgetl install")
-        Bundle.open(stores.place_of(root, state.previous)).check_files()
-        before = states.change(root, lambda state: state.without_active("rolled back by hand"))
-    assert before.active is not None
-    return before.active
+        before = Bundle.open(stores.place_of(root, state.previous))
+        before.check_files()
+        if before.digest != state.previous:
+            raise BundleError(f"{before.path} is another version than its name says: edgetl gc {root}")
+        states.change(root, lambda state: state.without_active("rolled back by hand"))
+    return before.digest
 
 
 def begin(store: Path) -> tuple[str, bool]:
@@ -137,9 +139,18 @@ def _changed(store: Path, changing: Callable[[State], State]) -> State:
     try:
         return states.change(store, changing)
     except BundleError:
-        return changing(stores.recovered(store))
+        return _changed_anew(store, changing)
     except (WriteError, BusyError):
         return states.read(store)
+
+
+def _changed_anew(store: Path, changing: Callable[[State], State]) -> State:
+    """The same where the state was damaged: it is written anew first, so that the change stays."""
+    state = stores.recovered(store)
+    try:
+        return states.change(store, changing)
+    except (BundleError, WriteError, BusyError):
+        return state
 
 
 def _on_trial(state: State, digest: str) -> bool:
@@ -180,6 +191,6 @@ def _with_active(state: State, digest: str, created: str) -> State:
         active=digest,
         previous=state.active,
         starts=0,
-        high_water=max(marks, key=stores.instant),
+        high_water=max(marks, key=states.instant),
         refused=tuple(one for one in state.refused if one.digest != digest),
     )

@@ -60,7 +60,8 @@ def refuse_too_large(manifest: Manifest) -> None:
         UsageError: the bundle is too large.
     """
     total = sum(entry.size_bytes for entry in manifest.entries) + MAX_BYTES + MOST_BYTES
-    if total > _MOST_SIZE // 2:
+    # Headers and directory are less than the names and sizes in the manifest, four times over.
+    if total + 4 * MAX_BYTES > _MOST_SIZE:
         raise UsageError(f"the bundle has {total} bytes, too many for one zip: install the folder itself")
 
 
@@ -83,12 +84,14 @@ class Reader:
 
         Raises:
             BundleError: it is no packed bundle, or its manifest breaks a rule.
+            UsageError: its manifest names more than a zip can hold.
         """
         self._stream, self._where = stream, where
         self._members: list[tuple[str, int, int]] = []
         self._at = 0
         self.manifest_bytes = b"".join(self._file(NAME, MAX_BYTES, self._header()))
         self.manifest = parse(self.manifest_bytes)
+        refuse_too_large(self.manifest)
         self.signatures: bytes | None = None
         self._next = self._header()
         if self._next[0] == SIGNATURES:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgetl import files, settings
-from edgetl.bundle import MANIFEST, Bundle, check_signatures
-from edgetl.errors import BundleError, DamagedBundleError, UsageError, WriteError
+from edgetl.bundle import MANIFEST, Bundle, check_signatures, read_signatures
+from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError, WriteError
 from edgetl.manifest import SIGNATURES, FileEntry, Manifest
 from edgetl.reports.units import format_size
 from edgetl.updating import sources, store
@@ -35,8 +35,9 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
     """Copy a bundle into a store; which version is used stays as it is until :func:`activate`.
 
     Everything that can be refused is refused before the first file is written: signatures, the kind of
-    device, a version older than one that was used, room. Then every file is hashed while it is copied. Of the
-    versions that are there only the active one is kept meanwhile: there are never more than two.
+    device, a version older than one that was used, room. Then every file is hashed while it is copied. Once
+    all are whole, every version but the active one goes, so there are never more than two; where the disk has
+    no room for a third meanwhile, it goes before.
 
     Args:
         source: a bundle's folder, a file of ``edgetl pack``, or the URL of one.
@@ -51,25 +52,32 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
         WriteError: there is no room, or the place is read-only.
     """
     root = Path(into)
-    if root.exists() and not states.is_store(root) and any(root.iterdir()):
+    if root.exists() and not states.is_store(root) and (not root.is_dir() or any(root.iterdir())):
         raise UsageError(f"{root} is not empty and no store of versions: choose another --into")
     if sources.is_open_to_all(source) and settings.read().required < 1:
         raise UsageError(
             f"{source} can be changed on its way by anybody: take https://, or require signatures with "
             "edgetl settings --require 1"
         )
-    with sources.opened(source) as found, store.updating(root) as state:
-        digest = hashlib.sha256(found.manifest_bytes).hexdigest()
+    with sources.opened(source) as found:
+        # Before the first folder is made: who brings what is refused changes nothing.
         check_signatures(found.manifest_bytes, found.signatures, None, source)
         _check_device(found.manifest, source)
-        if not allow_older:
-            check_forward(found.manifest, state, source)
-        if _is_whole(root, digest):
-            return Installed(root, digest, found.manifest, was_there=True)
-        _check_room(root, found.manifest)
-        _make_room(root, digest)
-        with files.new_folder(store.place_of(root, digest), replace=False) as folder:
-            _copy(found, folder)
+        states.instant(found.manifest.created)
+        digest = hashlib.sha256(found.manifest_bytes).hexdigest()
+        with store.updating(root) as state:
+            if not allow_older:
+                check_forward(found.manifest, state, source)
+            place = store.place_of(root, digest)
+            if _is_whole(place, digest):
+                _renew_signatures(place, found)
+                return Installed(root, digest, found.manifest, was_there=True)
+            if _is_tight(root, found.manifest, {state.active} - {digest}):
+                _make_room(root, {state.active} - {digest})
+            # Until every byte has come and is right, what is there stays: a bad source costs no version.
+            with files.new_folder(place, replace=True) as folder:
+                _copy(found, folder)
+                _make_room(root, {state.active, digest})
     return Installed(root, digest, found.manifest, was_there=False)
 
 
@@ -79,8 +87,8 @@ def check_forward(manifest: Manifest, state: State, what: object) -> None:
     Raises:
         BundleError: it is, or nobody can tell.
     """
-    exported = store.instant(manifest.created)
-    if state.high_water is not None and exported < store.instant(state.high_water):
+    exported = states.instant(manifest.created)
+    if state.high_water is not None and exported < states.instant(state.high_water):
         raise BundleError(
             f"{what} was exported {manifest.created}, and one of {state.high_water} was used here: versions "
             "only go forward unless you add --allow-older"
@@ -97,34 +105,53 @@ def _check_device(manifest: Manifest, what: object) -> None:
         )
 
 
-def _make_room(root: Path, digest: str) -> None:
-    """Remove every version but the active one; where that is damaged and comes anew, but the one before."""
+def _make_room(root: Path, kept: set[str | None]) -> None:
+    """Remove every version but some: the active one, and one that comes anew because it is damaged."""
 
     def change(state: State) -> State:
-        if state.active == digest:
-            return state.without_active("its files were damaged")
-        return replace(state, previous=None) if state.previous is not None else state
+        return state if state.previous in {None, *kept} else replace(state, previous=None)
 
-    state = states.change(root, change)
-    store.keep(root, {state.active})
+    states.change(root, change)
+    store.keep(root, kept)
 
 
-def _is_whole(root: Path, digest: str) -> bool:
+def _is_whole(place: Path, digest: str) -> bool:
+    if place.is_symlink():
+        return False
     try:
-        bundle = Bundle.open(store.place_of(root, digest), require_signature=False)
+        bundle = Bundle.open(place, require_signature=False)
         bundle.check_files()
     except BundleError:
         return False
     return bundle.digest == digest
 
 
-def _check_room(root: Path, manifest: Manifest) -> None:
+def _renew_signatures(place: Path, found: Source) -> None:
+    """Let a version that is there have the signatures that were accepted, if its own would not be."""
+    try:
+        check_signatures(found.manifest_bytes, read_signatures(place), None, place)
+    except SignatureError:
+        if found.signatures is None:  # none is required, and those that are there are damaged
+            files.remove(place / SIGNATURES)
+        else:
+            files.write_bytes(place / SIGNATURES, found.signatures)
+
+
+def _is_tight(root: Path, manifest: Manifest, kept: set[str | None]) -> bool:
+    """Whether a version must go before the new one comes.
+
+    Raises:
+        WriteError: that would not be enough.
+    """
     needed = sum(entry.size_bytes for entry in manifest.entries) + _ROOM_BYTES
     free = shutil.disk_usage(root).free
-    if free < needed:
+    spare = sum(one.size_bytes for one in store.versions(root) if one.digest not in kept)
+    if free + spare < needed:
         raise WriteError(
-            f"cannot install into {root}: it takes {format_size(needed)}, and {format_size(free)} are free"
+            f"cannot install into {root}: it takes {format_size(needed)}, and {format_size(free + spare)} "
+            "are free or would be: free some space"
         )
+    return free < needed
 
 
 def _copy(source: Source, folder: Path) -> None:

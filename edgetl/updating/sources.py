@@ -1,20 +1,17 @@
 """Where an update comes from: a bundle's folder, a packed bundle, or the URL of one. All are read alike."""
 
 import contextlib
-import http.client
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from edgetl import reading
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, UsageError
 from edgetl.manifest import FileEntry, Manifest
 from edgetl.updating.archive import Reader
-
-_TIMEOUT_S = 30.0
-"""Of silence on the network."""
 
 
 class Source(Protocol):
@@ -41,29 +38,13 @@ class _Folder:
             yield entry, self._bundle.pieces(entry)
 
 
-class _Fetched:
-    """A file on the network, of which no more is read than is asked for."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        with self._explained():
-            self._answer = urllib.request.urlopen(url, timeout=_TIMEOUT_S)  # noqa: S310 - the caller looked at it
+class _File:
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self._file, self._path = file, path
 
     def read(self, count: int) -> bytes:
-        with self._explained():
-            data: bytes = self._answer.read(count)
-            return data
-
-    def close(self) -> None:
-        self._answer.close()
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise BundleError(f"{self._url} cannot be fetched: {reason}") from error
+        with _explained(self._path):
+            return self._file.read(count)
 
 
 @contextlib.contextmanager
@@ -80,29 +61,61 @@ def opened(source: str | Path) -> Iterator[Source]:
         BundleError: it cannot be read, or is no bundle.
     """
     text = str(source)
-    if is_url(text):
-        if urllib.parse.urlsplit(text).scheme not in ("https", "http", "file"):
-            raise UsageError(
-                f"{text} is no address of a packed bundle: take https://, or copy the file first"
-            )
-        with contextlib.closing(_Fetched(text)) as stream:
-            yield Reader(stream, text)
+    if (scheme := scheme_of(source)) is None:
+        path = Path(source)
+    elif scheme in ("https", "http"):
+        from edgetl.updating.network import Fetched  # only here: ssl takes as long to import as Pillow
+
+        with contextlib.closing(Fetched(text)) as answer:
+            yield Reader(answer, text)
         return
-    path = Path(source)
-    if path.is_dir():
-        yield _Folder(path)
-    elif path.is_file():
-        with path.open("rb") as stream:
-            yield Reader(stream, str(path))
+    elif scheme == "file" and urlsplit(text).netloc in ("", "localhost"):
+        path = Path(url2pathname(urlsplit(text).path))
     else:
-        raise BundleError(f"{path} is neither a bundle's folder nor a file of edgetl pack: check the path")
+        raise UsageError(f"{text} is no address of a packed bundle: take https://, or copy the file first")
+    with contextlib.ExitStack() as stack:
+        with _explained(path):
+            if path.is_dir():
+                found: Source = _Folder(path)
+            else:
+                found = Reader(_File(stack.enter_context(reading.regular(path)), path), str(path))
+        yield found
 
 
-def is_url(source: str | Path) -> bool:
-    """Whether it is an address and not a path."""
-    return "://" in str(source)
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{path} is neither a bundle's folder nor a file of edgetl pack: check the path"
+        ) from error
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}): copy it again") from error
+
+
+def scheme_of(source: str | Path) -> str | None:
+    """``https`` of an address, in small letters; None where it is a path.
+
+    Raises:
+        UsageError: it is neither: what one library takes for an address, and another does not.
+    """
+    text = str(source)
+    if isinstance(source, Path) or "://" not in text:
+        return None
+    try:
+        scheme = urlsplit(text).scheme
+    except ValueError:
+        scheme = ""
+    if not scheme or not text.isprintable() or not text.lower().startswith(f"{scheme}://"):
+        raise UsageError(f"{text!r} is neither an address nor a path: give https://HOST/FILE.zip or a path")
+    return scheme
 
 
 def is_open_to_all(source: str | Path) -> bool:
-    """Whether others on the network can change it on its way."""
-    return str(source).lower().startswith("http://")
+    """Whether others on the network can change it on its way.
+
+    Raises:
+        UsageError: see :func:`scheme_of`.
+    """
+    return scheme_of(source) == "http"

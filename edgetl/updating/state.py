@@ -1,12 +1,14 @@
 """What a store says of itself: which version is used, and what to do when it fails. One rename changes it."""
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
-from edgetl import files
+from edgetl import files, reading
 from edgetl.errors import BundleError, BusyError
 from edgetl.manifest import build, read_json
 from edgetl.sealing import sealed, unseal
@@ -18,6 +20,8 @@ SCHEMA = 1
 MOST_STARTS = 3
 """A version that has not answered once after so many starts is given up."""
 _LOCK = ".state.lock"
+UPDATE_LOCK = ".update.lock"
+"""Held by whoever changes which versions there are."""
 _WAIT_S = 5.0
 """For others who change the state, which takes them milliseconds."""
 _MOST_BYTES = 64_000
@@ -48,6 +52,16 @@ class State:
     """Versions that failed, the latest last."""
     schema: int = SCHEMA
 
+    def __post_init__(self) -> None:
+        # They name folders: nothing that leads out of the store.
+        for digest in (self.active, self.previous, *(one.digest for one in self.refused)):
+            if digest is not None and not is_digest(digest):
+                raise BundleError(f"{digest!r} is no version")
+        if self.starts is not None and not 0 <= self.starts <= MOST_STARTS:
+            raise BundleError(f"{self.starts} starts are not counted")
+        if self.high_water is not None:
+            instant(self.high_water)
+
     def without_active(self, reason: str) -> "State":
         """The state that goes back to the previous version, which has proved itself before."""
         assert self.active is not None
@@ -56,9 +70,29 @@ class State:
         return replace(self, active=self.previous, previous=None, starts=None, refused=refused)
 
 
+def is_digest(name: str) -> bool:
+    """Whether it is the SHA-256 of a manifest, as 64 hexadecimal digits."""
+    return re.fullmatch("[0-9a-f]{64}", name) is not None
+
+
+def instant(created: str) -> datetime:
+    """When a bundle was exported; what names no time zone is UTC.
+
+    Raises:
+        BundleError: it is no date.
+    """
+    try:
+        found = datetime.fromisoformat(created)
+    except ValueError:
+        raise BundleError(f"the manifest was created at {created!r}, which is no date (ISO 8601)") from None
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
 def is_store(path: Path) -> bool:
-    """Whether a folder holds versions."""
-    return (path / VERSIONS).is_dir() or (path / FILE).is_file()
+    """Whether a folder holds versions, or nothing but what was left where the first one was not let in."""
+    if (path / VERSIONS).is_dir() or (path / FILE).is_file():
+        return True
+    return path.is_dir() and [entry.name for entry in path.iterdir()] == [UPDATE_LOCK]
 
 
 def read(store: Path) -> State:
@@ -69,8 +103,7 @@ def read(store: Path) -> State:
     """
     place = store / FILE
     try:
-        with place.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+        data = reading.head(place, _MOST_BYTES)
     except FileNotFoundError:
         return State()
     except OSError as error:

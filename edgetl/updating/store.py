@@ -6,10 +6,9 @@
 """
 
 import contextlib
-import re
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from edgetl.errors import BundleError, UsageError, WriteError
 from edgetl.updating import state as states
 from edgetl.updating.state import State
 
-_LOCK = ".update.lock"
 SHORT = 12
 """Digits of a digest that people see."""
 
@@ -95,18 +93,20 @@ def place_of(store: Path, digest: str) -> Path:
 def versions(store: Path) -> list[Version]:
     """Every version of a store, the newest first."""
     found = [_version(place) for place in digests(store).values()]
-    return sorted(found, key=lambda version: (version.problem is None, version.created), reverse=True)
+    usable = [version for version in found if version.problem is None]
+    usable.sort(key=lambda version: states.instant(version.created), reverse=True)
+    return usable + [version for version in found if version.problem is not None]
 
 
 def digests(store: Path) -> dict[str, Path]:
-    """The versions' folders by digest; what is being written or removed is none."""
+    """The versions' folders by digest; whatever else is there is nobody's business: ``lost+found``."""
     folder = store / states.VERSIONS
     if not folder.is_dir():
         return {}
     return {
         place.name: place
         for place in sorted(folder.iterdir())
-        if re.fullmatch("[0-9a-f]{64}", place.name) and place.is_dir() and not place.is_symlink()
+        if states.is_digest(place.name) and place.is_dir() and not place.is_symlink()
     }
 
 
@@ -123,19 +123,6 @@ def find(store: Path, prefix: str) -> str:
     raise UsageError(f"{prefix!r} is not the beginning of one version of {store}: it has {there}")
 
 
-def instant(created: str) -> datetime:
-    """When a bundle was exported; what names no time zone is UTC.
-
-    Raises:
-        BundleError: it is no date.
-    """
-    try:
-        found = datetime.fromisoformat(created)
-    except ValueError:
-        raise BundleError(f"the manifest was created at {created!r}, which is no date (ISO 8601)") from None
-    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-
-
 @contextlib.contextmanager
 def updating(store: Path) -> Iterator[State]:
     """Be the only one who installs, activates, rolls back or removes while the block runs; yields the state.
@@ -145,19 +132,25 @@ def updating(store: Path) -> Iterator[State]:
     Raises:
         BusyError: somebody else is.
     """
-    with files.lock(store / _LOCK):
+    with files.lock(store / states.UPDATE_LOCK):
         files.remove_leftovers(store)
         files.remove_leftovers(store / states.VERSIONS)
         yield recovered(store)
 
 
 def recovered(store: Path) -> State:
-    """The state of a store; where it is damaged, one that uses the newest version that is there."""
+    """The state of a store; where it is damaged, one that tries the newest version that is there.
+
+    Nobody knows any more whether that one was ever used: like any new one it is given up without an answer.
+    """
     try:
         return states.read(store)
     except BundleError:
-        newest = next((one for one in versions(store) if one.problem is None), None)
-        state = State(newest.digest, high_water=newest.created) if newest is not None else State()
+        state, usable = State(), [one for one in versions(store) if one.problem is None]
+        if usable:
+            digests = [one.digest for one in usable[:2]]
+            previous = digests[1] if len(digests) > 1 else None
+            state = State(digests[0], previous, starts=0, high_water=usable[0].created)
         with contextlib.suppress(WriteError):  # the next one finds out the same
             states.write(store, state)
         return state
@@ -190,11 +183,16 @@ def gc(store: str | Path) -> list[str]:
 
 
 def _version(place: Path) -> Version:
-    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    size = 0
+    with contextlib.suppress(OSError):  # another process may be removing it
+        for file in place.rglob("*"):
+            state = file.lstat()
+            size += state.st_size if stat.S_ISREG(state.st_mode) else 0
     try:
         bundle = Bundle.open(place)
         if bundle.digest != place.name:
             raise BundleError("its manifest is another than was installed")
+        states.instant(bundle.manifest.created)
     except BundleError as error:
         return Version(place.name, "", "", size, str(error))
     return Version(place.name, bundle.manifest.name, bundle.manifest.created, size, None)

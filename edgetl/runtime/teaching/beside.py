@@ -79,6 +79,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno is not None else str(error)
+        if isinstance(error, WriteError) and error.needed is not None:
+            reason = f"{reason}, it needs at least {error.needed:,} bytes"
         raise WriteError(
             f"cannot write {path} ({reason}): copy the bundle to a place that has room and may be written"
         ) from error

@@ -4,7 +4,7 @@ The list is on the disk before the first file moves, and each file is renamed on
 dies, every photo stands in one of the two places that the list names.
 """
 
-import contextlib
+import filecmp
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,6 +73,7 @@ def undo(data: str | Path) -> Undone:
     folder = root / FOLDER
     moves = _read(folder)
     if not moves:
+        files.remove_empty(folder)  # a move may have been killed as it began
         raise UsageError(f"{root} has nothing in quarantine: there is nothing to undo")
     restored, kept = [], []
     left = []
@@ -80,6 +81,9 @@ def undo(data: str | Path) -> Undone:
         here, there = folder / move["to"], root / move["from"]
         if not here.exists() and not here.is_symlink():
             continue  # it was never moved, or came back before
+        if _is_copy(here, there):
+            files.remove(here)  # a power cut kept both names of what was moved
+            continue
         if there.exists() or there.is_symlink():
             kept.append(here)
             left.append(move)
@@ -89,12 +93,11 @@ def undo(data: str | Path) -> Undone:
     if left:
         files.write_json(folder / LIST, {"schema": _SCHEMA, "moves": left})
     else:
-        files.remove(folder / LIST)
-    for place in sorted(folder.rglob("*"), reverse=True):
-        with contextlib.suppress(OSError):  # not empty
-            place.rmdir()
-    with contextlib.suppress(OSError):
-        folder.rmdir()
+        # It may come back with a power cut: it then names nothing that is there.
+        files.remove(folder / LIST, durable=False)
+    for place in (*sorted(folder.rglob("*"), reverse=True), folder):
+        if place.is_dir():
+            files.remove_empty(place)
     return Undone(tuple(restored), tuple(kept))
 
 
@@ -115,6 +118,12 @@ def _read(folder: Path) -> list[dict[str, str]]:
     if not right:
         raise DatasetError(f"{file} was not written by edgetl: move what lies beside it back by hand")
     return moves
+
+
+def _is_copy(one: Path, other: Path) -> bool:
+    """Whether both are files of the same content, not links."""
+    plain = all(path.is_file() and not path.is_symlink() for path in (one, other))
+    return plain and filecmp.cmp(one, other, shallow=False)
 
 
 def _is_inside(path: str) -> bool:

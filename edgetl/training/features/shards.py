@@ -140,7 +140,8 @@ class Shard:
         entries = np.empty(len(keys), _ENTRY)
         entries["key"], entries["place"] = keys, places
         content = _head(self.width) + entries.tobytes()
-        files.write_bytes(self._index, content + zlib.crc32(content).to_bytes(_CRC, "little"))
+        content += zlib.crc32(content).to_bytes(_CRC, "little")
+        files.write_bytes(self._index, content, durable=False)
 
     @property
     def _index(self) -> Path:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from teachable import LABELS, WIDTH, certain, seen
 
-from edgetl import files
+from edgetl import disk, files
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, DamagedBundleError, EdgetlError, WriteError
 from edgetl.runtime import teaching
@@ -135,9 +135,8 @@ def test_a_place_that_takes_no_file_is_named_with_a_way_out(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(Path, "replace", refuse)
-    monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(WriteError, match=rf"insects\.learned \({os.strerror(code)}\): copy the bundle to"):
+    monkeypatch.setattr(disk, "rename", refuse)
+    with pytest.raises(WriteError, match=rf"insects\.learned \({os.strerror(code)}.*\): copy the bundle to"):
         teaching.teach(taught, "owl", seen(5, 3), variant="a")
     monkeypatch.undo()
     assert before == teaching.place(taught).read_bytes()

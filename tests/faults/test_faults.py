@@ -1,0 +1,213 @@
+"""Nothing is lost: whatever a kill, a power cut or a failing disk leaves is the old state or the new.
+
+Every state is made from a recording of the real command, and read with what a user reads with; then the next
+command runs, without a hand's help, and no half-written file is left.
+"""
+
+import errno
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deep import SEED, cases
+
+from edgetl.errors import EdgetlError, WriteError
+from faults import states
+from faults.failing import Fault, failing
+from faults.recorder import Tree, as_another_process, record, temporary_names, tree_of
+from faults.scenarios import SCENARIOS, Scenario, Value
+from faults.states import History, State
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A command that ran undisturbed."""
+
+    scenario: Scenario
+    history: History
+    before: Value
+    after: Value
+
+    def fault(self, state: State, room: Path, *, go_on: bool) -> str | None:
+        """What is wrong with a state; None where nothing is."""
+        lay_out(state.tree, room)
+        with self.scenario.at(room):
+            try:
+                found = self.scenario.read(room)
+            except Exception as error:  # noqa: BLE001 - whatever a reader raises is a fault
+                return f"{state.why}: cannot be read: {error!r}"
+            if state.ended and found != self.after:
+                return f"{state.why}: the command had ended, and found is {found!r}"
+            if not self.scenario.fits(found, self.before, self.after):
+                return f"{state.why}: found is {found!r}"
+            return self.after_the_next(room, state.why) if go_on else None
+
+    def after_the_next(self, room: Path, why: str) -> str | None:
+        """What is wrong once the next command has run."""
+        try:
+            (self.scenario.again or self.scenario.run)(room)
+            found = self.scenario.read(room)
+        except Exception as error:  # noqa: BLE001
+            return f"{why}: the next command failed: {error!r}"
+        if not self.scenario.settled(found, self.before, self.after):
+            return f"{why}: after the next command found is {found!r}"
+        if left := temporary_names(room):
+            return f"{why}: the next command left {left}"
+        return None
+
+
+def lay_out(tree: Tree, room: Path) -> None:
+    """Make a folder look like a tree."""
+    shutil.rmtree(room, ignore_errors=True)
+    room.mkdir(parents=True)
+    for path, data in sorted(tree.items()):
+        if data is None:
+            (room / path).mkdir()
+        else:
+            (room / path).write_bytes(data)
+
+
+def recording_of(scenario: Scenario, room: Path) -> Recording:
+    """Prepare, run and read once."""
+    room.mkdir()
+    with scenario.at(room):
+        scenario.prepare(room)
+        before, tree = scenario.read(room), tree_of(room)
+        operations = record(room, lambda: scenario.run(room))
+        found = states.history(tree, operations)
+        # What was recorded is all that was done: else the states below would be of another command.
+        assert found.state(found.effects) == tree_of(room)
+        return Recording(scenario, found, before, scenario.read(room))
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Path]:
+    """A folder to work in, in memory where that can be: thousands of states are laid out."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="edgetl-faults-") as folder:
+        yield Path(folder)
+
+
+_recordings: dict[str, Recording] = {}
+
+
+@pytest.fixture(params=SCENARIOS, ids=str)
+def recording(request: pytest.FixtureRequest, room: Path) -> Recording:
+    name = str(request.param)
+    if name not in _recordings:
+        _recordings[name] = recording_of(request.param, room / "recorded")
+    return _recordings[name]
+
+
+def test_a_kill_before_after_or_within_any_operation_leaves_the_old_or_the_new(
+    recording: Recording, room: Path
+) -> None:
+    for state in states.kills(recording.history):
+        assert recording.fault(state, room / "state", go_on=True) is None
+
+
+def distinct(found: Iterator[State]) -> Iterator[State]:
+    """Each state once."""
+    seen: set[int] = set()
+    for state in found:
+        key = hash((state.ended, frozenset(state.tree.items())))
+        if key not in seen:
+            seen.add(key)
+            yield state
+
+
+def test_a_power_cut_leaves_the_old_or_the_new_whatever_was_not_flushed(
+    recording: Recording, room: Path
+) -> None:
+    chance = np.random.default_rng([SEED, len(recording.scenario.name)])
+    plain = states.power_cuts(recording.history, recording.history.effects)
+    most = cases(40, 1_000_000)
+    # In the short form every so many of the plain ones; in the deep one all.
+    plain_ones = list(distinct(plain))
+    step = max(1, len(plain_ones) // most)
+    drawn = states.drawn_power_cuts(recording.history, cases(20, 1000), chance)
+    for number, state in enumerate(distinct(itertools.chain(plain_ones[::step], drawn))):
+        assert recording.fault(state, room / "state", go_on=number % 5 == 0 or len(plain_ones) < most) is None
+
+
+def test_without_any_one_flush_a_power_cut_loses_something(recording: Recording, room: Path) -> None:
+    flushes = recording.history.flushes
+    unneeded = []
+    for flush in flushes:
+        effects = recording.history.without(flush)
+        cut = distinct(states.power_cuts(recording.history, effects, first=flush))
+        if not any(recording.fault(state, room / "state", go_on=False) for state in cut):
+            unneeded.append(recording.history.operations[flush].path)
+    spare = recording.scenario.spare
+    assert [path for path in unneeded if not any(path.startswith(known) for known in spare)] == []
+    assert len(unneeded) < len(flushes)
+
+
+# --- a failing disk ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize("kind", ["ENOSPC", "EIO", "short"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_disk_that_fails_at_any_operation_leaves_the_old_or_the_new(
+    scenario: Scenario, kind: str, for_ever: bool, room: Path
+) -> None:
+    code = errno.EIO if kind == "EIO" else errno.ENOSPC
+    tried = 0
+    prepared = room / "prepared"
+    prepared.mkdir()
+    with scenario.at(prepared):
+        scenario.prepare(prepared)
+    after = after_of(scenario, prepared)
+    for number in itertools.count():
+        place = room / f"try-{number}"
+        shutil.copytree(prepared, place)
+        with scenario.at(place):
+            before = scenario.read(place)
+            fault = Fault(number, code, for_ever, short=kind == "short")
+            told: EdgetlError | None = None
+            with as_another_process(), failing(fault):
+                try:
+                    scenario.run(place)
+                except EdgetlError as error:  # any other class is a failure of this test
+                    told = error
+            found = scenario.read(place)
+            if fault.hit is None:
+                break
+            tried += 1
+            why = f"{os.strerror(code)} at {number}, {fault.hit}"
+            assert scenario.fits(found, before, after), why
+            if told is None:
+                assert scenario.may_go_on or found == after, why
+            else:
+                assert isinstance(told, WriteError), why
+                assert str(place) in str(told), why
+                if code == errno.ENOSPC and fault.hit in ("create", "write", "allocate"):
+                    assert "it needs at least" in str(told), why
+            recording = Recording(scenario, History([]), before, after)
+            assert recording.after_the_next(place, why) is None
+        shutil.rmtree(place)
+    assert tried >= 2
+
+
+def after_of(scenario: Scenario, prepared: Path) -> Value:
+    """What the command leads to on a disk that works."""
+    room = prepared.with_name("undisturbed")
+    shutil.copytree(prepared, room)
+    with scenario.at(room):
+        scenario.run(room)
+        return scenario.read(room)
+
+
+def test_an_operation_that_goes_round_the_seam_is_noticed(room: Path) -> None:
+    with pytest.raises(AssertionError, match=r"create of stray\.txt goes round edgetl\.disk"):
+        record(room, lambda: (room / "stray.txt").write_text("stray"))
