@@ -45,7 +45,7 @@ class _Group(click.Group):
     """Imports a command's file when the command is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        # What runs on another machine during `bench --device` has the device's commands alone.
+        # What runs on another machine during `bench --device` or `push` has the device's commands alone.
         return [name for name in COMMANDS if importlib.util.find_spec(f"edgetl.cli.{name}")]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
