@@ -256,7 +256,7 @@ def power_cuts(found: History, effects: Sequence[Effect], *, first: int = 0) -> 
                 yield State(
                     f"{told}, {place} torn at {torn}",
                     found,
-                    _keep(effects, at, set(), {place: (torn, torn == 0)}),
+                    _keep(effects, at, set(), {place: (torn, "cut" if torn else "zeros")}),
                     at == last,
                 )
 
@@ -270,7 +270,10 @@ def drawn_power_cuts(found: History, count: int, chance: np.random.Generator) ->
         share = chance.random()
         lost = {place for place in open_ if chance.random() < share}
         torn = {
-            place: (int(chance.integers(0, len(effects[place].data) + 1)), bool(chance.integers(2)))
+            place: (
+                int(chance.integers(0, len(effects[place].data) + 1)),
+                ("cut", "zeros", "zeros first")[chance.integers(3)],
+            )
             for place in open_
             if place not in lost and effects[place].data and chance.random() < 0.5
         }
@@ -287,19 +290,25 @@ def _keep(
     effects: Sequence[Effect],
     at: int,
     lost: set[int],
-    torn: dict[int, tuple[int, bool]] | None = None,
+    torn: dict[int, tuple[int, str]] | None = None,
 ) -> list[Effect]:
-    """Torn: how many bytes are kept, and whether zeros stand for the rest."""
+    """Torn: how many bytes are kept, and whether the rest is cut, zeros, or zeros and before them."""
     kept = []
     for place, effect in enumerate(effects):
         if effect.at > at or place in lost or (effect.needs in lost):
             continue
         if torn and place in torn:
-            size, zeros = torn[place]
-            rest = bytes(len(effect.data) - size) if zeros else b""
-            effect = replace(effect, data=effect.data[:size] + rest)
+            effect = replace(effect, data=_torn(effect.data, *torn[place]))
         kept.append(effect)
     return kept
+
+
+def _torn(data: bytes, size: int, rest: str) -> bytes:
+    """What is left of data of which one part reached the disk."""
+    if rest == "cut":
+        return data[:size]
+    zeros = bytes(len(data) - size)
+    return data[:size] + zeros if rest == "zeros" else zeros + data[len(data) - size :]
 
 
 def _is_durable(effect: Effect, at: int) -> bool:

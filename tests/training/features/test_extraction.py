@@ -264,7 +264,7 @@ def test_a_disk_that_fills_up_on_the_way_keeps_what_is_done(
             yield lambda count: None
 
     with pytest.raises(
-        WriteError, match="the disk is full .*: free some space or name another folder in EDGETL_CACHE"
+        WriteError, match=r"the disk is full .*: free some space or name another folder in EDGETL_CACHE"
     ):
         features.extract(photos, prepared, Filling())
     (small_disk / "other").unlink()

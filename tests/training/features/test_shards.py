@@ -170,7 +170,7 @@ def test_a_full_disk_keeps_what_was_written_and_names_the_cache(
     writer = Writer(small_disk / "features")
     rows = np.random.default_rng(0).normal(size=(300, 1280)).astype(np.float32)
     with pytest.raises(
-        WriteError, match="the disk is full .*: free some space or name another folder in EDGETL"
+        WriteError, match=r"the disk is full .*: free some space or name another folder in EDGETL"
     ):
         list(map(writer.add, map(name, range(300)), rows))
     table = FeatureTable(small_disk / "features")
