@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     help="Keep every frame, or only the newest. [default: the newest of cameras, every one else]",
 )
 @click.option("--smooth", default=1, show_default=True, help="Frames to average the probabilities over.")
+@click.option(
+    "--allow-truncated", is_flag=True, help="Classify JPEGs whose end is missing too, and mark the answers."
+)
 @click.option("--on-label", "labels", multiple=True, help="Label to run --exec for; may be repeated.")
 @click.option(
     "--exec", "program", help="Program to run, with its arguments; EDGETL_LABEL says what was seen."
@@ -53,6 +56,7 @@ def command(
     as_json: bool,
     every: bool | None,
     smooth: int,
+    allow_truncated: bool,
     labels: tuple[str, ...],
     program: str | None,
     width: int,
@@ -102,7 +106,9 @@ def command(
                 watchdog.status(event)
 
             frames = open_source(source, every=every, width=width, height=height, on_event=told)
-            for seen in stream(model, frames, smooth=smooth, on_error=failed):
+            for seen in stream(
+                model, frames, smooth=smooth, allow_truncated=allow_truncated, on_error=failed
+            ):
                 check()
                 watchdog.answered()
                 answered += 1
@@ -161,6 +167,7 @@ def _text_line(seen: "Seen", top: int) -> str:
     if result.answers:
         several = len(result.answers) > 1
         labels, unsure = "; ".join(_answer(one, top, named=several) for one in result.answers), ""
+    unsure += "  (truncated: part of the picture is missing)" * result.truncated
     return shown(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
 
 

@@ -50,6 +50,8 @@ class Result:
     """To each task of the bundle; empty where exactly one of its labels holds."""
     found: tuple[str, ...] = ()
     """The labels that hold, the surest first, of several tasks as ``task=label``; none if it is unknown."""
+    truncated: bool = False
+    """Whether part of the picture was missing, and grey in its place; such a picture is refused unless allowed."""
 
     def __getitem__(self, task: str) -> Answer:
         """The answer to one of the bundle's tasks.
@@ -76,6 +78,7 @@ class Result:
             "label": self.label,
             "score": self.score,
             "unknown": self.unknown,
+            "truncated": self.truncated,
             "top": [{"label": label, "score": score} for label, score in self.top(top)],
         }
         if self.answers:
