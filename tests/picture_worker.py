@@ -3,8 +3,8 @@
     python picture_worker.py NOTES START STOP        cases of picture_mutations
     python picture_worker.py NOTES FILE FILE ...     files
 
-Writes the case in hand into NOTES before it begins, so that whoever finds this process dead knows which one it was; and at
-the end one JSON object on the standard output.
+Writes the case in hand into NOTES before it begins, so that whoever finds this process dead knows which one
+it was; and at the end one JSON object on the standard output.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import math
 import os
 import resource
 import signal
+import struct
 import sys
 import tempfile
 import time
@@ -32,14 +33,14 @@ from edgetl.errors import ImageError
 from edgetl.limits import Limits
 from edgetl.runtime.quiet import native_output_hidden
 
-CPU_S = 2.0
+CPU_S = float(os.environ.get("PICTURE_CPU_S", "2"))
 """For one picture, however it is decoded; the kernel ends the process after it, even inside of C."""
-BYTES_A_PIXEL = 24
-"""Of the size that the header states. Pillow's own pictures have 4, libwebp's canvases 8, progressive JPEG 6 to 8."""
+BYTES_A_PIXEL = 20
+"""Of the size that the header states. Pillow's pictures have 4, libwebp's two canvases 8."""
 CONSTANT_BYTES = 96 * 2**20
 """What small pictures may take: 16 texts of a megabyte in PNG, a page of tags, buffers of libtiff."""
 MEMORY_BYTES = 2 * 2**30
-"""Address space for one process beyond what it has after importing: what takes more fails and is found out."""
+"""Address space beyond what the process has after importing: what takes more fails and is found out."""
 SMALL = Contract(24, 32)
 _LONGEST_FULL = 400
 _STATUS = "/proc/self/status"
@@ -158,11 +159,12 @@ def _only_what_shows_nothing_is_missing(data: bytes, sample: bytes, pixels: NDAr
 
 def _same_as_pillow(data: bytes) -> None:
     """At full size nothing is reduced, cropped or resized: then it must be Pillow's own picture."""
-    with pillow_warnings.HIDDEN, native_output_hidden():
+    with pillow_warnings.HIDDEN:
         image = Image.open(io.BytesIO(data))
         if not all(8 <= side <= _LONGEST_FULL for side in image.size):
             return
-        image.load()
+        with native_output_hidden():
+            image.load()
         furthest = min(_distance(data, upright) for upright in _uprights(image))
     if furthest:
         raise WrongError(f"Pillow alone decodes it otherwise, by up to {furthest}")
@@ -185,8 +187,8 @@ def _distance(data: bytes, image: Image.Image) -> int:
 def _uprights(image: Image.Image) -> list[Image.Image]:
     """As ``ImageOps.exif_transpose``, which fails where the other tags are damaged.
 
-    Where a tag before that of the orientation is damaged, Pillow does not get to it and edgetl does: either is
-    right.
+    Where a tag before that of the orientation is damaged, Pillow does not get to it and edgetl does: either
+    is right.
     """
     turns = {2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270"}
     turns |= {7: "TRANSVERSE", 8: "ROTATE_90"}
@@ -196,10 +198,10 @@ def _uprights(image: Image.Image) -> list[Image.Image]:
     except Exception:  # noqa: BLE001 - whatever Pillow makes of damaged EXIF data
         read.append(None)
     if read == [None]:
-        for order in ("little", "big"):
-            entry = b"".join(number.to_bytes(size, order) for number, size in ((0x0112, 2), (3, 2), (1, 4)))  # type: ignore[arg-type]
-            if (at := image.info.get("exif", b"").find(entry)) >= 0:
-                read.append(int.from_bytes(image.info["exif"][at + 8 : at + 10], order))  # type: ignore[arg-type]
+        blob = image.info.get("exif", b"")
+        for order in ("<", ">"):
+            if (at := blob.find(struct.pack(f"{order}HHI", 0x0112, 3, 1))) >= 0:
+                read += struct.unpack_from(f"{order}H", blob, at + 8)
     found = [turns.get(held) if isinstance(held, int) else None for held in read]
     return [image.transpose(Image.Transpose[turn]) if turn else image for turn in found]
 

@@ -38,6 +38,8 @@ def to_8_bit(image: Image.Image, name: str) -> Image.Image:
     if image.mode in ("RGB", "L") and "transparency" not in image.info:
         image.load()
         return image
+    if image.mode in ("P", "PA") and image.palette is None:  # Pillow makes it black
+        raise ImageError(f"{name} has the colours of a palette and no palette: it is truncated or damaged")
     if image.mode == "I" or image.mode.startswith("I;16"):
         return _in_bands(image, "L", lambda band: _from_16_bits(band, name))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

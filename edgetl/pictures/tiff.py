@@ -4,16 +4,8 @@ from edgetl.limits import Limits
 from edgetl.pictures import exif
 from edgetl.pictures.structure import StructureError, check_pixels, damaged, hostile
 
-_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT = (
-    256,
-    257,
-    259,
-    277,
-    278,
-    284,
-    322,
-    323,
-)
+_WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _ROWS, _PLANES = 256, 257, 259, 277, 278, 284
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _STRIPS, _TILES = 273, 324
 _FAX = frozenset({2, 3, 4, 32771})
 _PIECES = frozenset({273, 279, 324, 325})
@@ -26,14 +18,14 @@ _LARGEST_TILE = 4_194_304  # pixels, where the picture is smaller: 2048 x 2048, 
 
 
 def check(data: bytes, limits: Limits) -> None:
-    """Refuse what would make Pillow or libtiff take memory that the picture does not account for, or show it.
+    """Refuse what makes Pillow or libtiff take memory that the picture does not call for, or show it.
 
-    Where fax code is damaged, libtiff leaves rows as they were in memory and reports success: other pixels each
-    time, and parts of what the process did before.
+    Where fax code is damaged, libtiff leaves rows as they were in memory and reports success: other pixels
+    each time, and parts of what the process did before.
 
     Raises:
-        StructureError: more tags, values, strips or tiles than a picture has, or fewer; a tile far larger than it;
-            fax code.
+        StructureError: more tags, values, strips or tiles than a picture has, or fewer; far too large a
+            tile; fax code.
     """
     exif.check(data)
     directory = exif.Directory(data)

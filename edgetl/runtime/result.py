@@ -51,7 +51,7 @@ class Result:
     found: tuple[str, ...] = ()
     """The labels that hold, the surest first, of several tasks as ``task=label``; none if it is unknown."""
     truncated: bool = False
-    """Whether part of the picture was missing, and grey in its place; such a picture is refused unless allowed."""
+    """Whether part of the picture was missing, with grey in its place; refused unless that is allowed."""
 
     def __getitem__(self, task: str) -> Answer:
         """The answer to one of the bundle's tasks.
