@@ -37,7 +37,8 @@ SIZES = {
     18: 8,
 }
 """Type of a tag -> bytes of one of its values."""
-_INTEGERS = {3: "H", 4: "L"}
+# The signed kinds too: what is negative becomes too large, and is refused as that.
+_INTEGERS = {3: "H", 4: "L", 8: "H", 9: "L", 16: "Q", 17: "Q"}
 _SUB_DIRECTORIES = frozenset({34665, 34853, 40965})  # EXIF, GPS, interoperability: Pillow reads these too
 _MOST_TAGS = 65_535  # what a directory of TIFF can hold; of BigTIFF it is a million million million
 _PREFIX = b"Exif\0\0"
@@ -105,7 +106,7 @@ class Directory:
     def integer(self, tag: Tag) -> int | None:
         """The value of a tag that has one whole number."""
         code = _INTEGERS.get(tag.kind)
-        if code is None or tag.count != 1:
+        if code is None or tag.count != 1 or tag.place + SIZES[tag.kind] > len(self.data):
             return None
         return int(struct.unpack_from(self.order + code, self.data, tag.place)[0])
 
@@ -166,7 +167,8 @@ def orientation(image: Image.Image) -> int:
 def of_pillow(image: Image.Image) -> int:
     """The same as Pillow has it: of a picture that a program made, or whose EXIF data it changed."""
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        held = image.getexif().get(_ORIENTATION)
+        return held if isinstance(held, int) else 1
     except Exception:  # noqa: BLE001 - damaged EXIF data, of whatever kind, does not spoil the picture
         return 1
 

@@ -7,7 +7,12 @@ from edgetl.pictures.structure import StructureError, check_pixels, damaged, hos
 _WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _ROWS, _PLANES = 256, 257, 259, 277, 278, 284
 _TILE_WIDTH, _TILE_HEIGHT = 322, 323
 _STRIPS, _TILES = 273, 324
-_FAX = frozenset({2, 3, 4, 32771})
+_CODES = frozenset({1, 5, 8, 32773, 32946})
+"""None, LZW, deflate, PackBits, and the old number of deflate."""
+_UNSAFE = (
+    "is a TIFF in fax code, JPEG or another code in which libtiff does not tell damage from pixels: "
+    "save it as PNG, or as TIFF with LZW or deflate"
+)
 _PIECES = frozenset({273, 279, 324, 325})
 """Places and lengths of strips and tiles; Pillow makes an object of 300 bytes for each."""
 _COLOUR_MAP = 320
@@ -20,12 +25,12 @@ _LARGEST_TILE = 4_194_304  # pixels, where the picture is smaller: 2048 x 2048, 
 def check(data: bytes, limits: Limits) -> None:
     """Refuse what makes Pillow or libtiff take memory that the picture does not call for, or show it.
 
-    Where fax code is damaged, libtiff leaves rows as they were in memory and reports success: other pixels
-    each time, and parts of what the process did before.
+    Where fax code or JPEG inside of TIFF is damaged, libtiff leaves rows as they were in memory and reports
+    success: other pixels each time, and parts of what the process did before.
 
     Raises:
         StructureError: more tags, values, strips or tiles than a picture has, or fewer; far too large a
-            tile; fax code.
+            tile; a code other than those that fail when they are damaged.
     """
     exif.check(data)
     directory = exif.Directory(data)
@@ -34,6 +39,9 @@ def check(data: bytes, limits: Limits) -> None:
     for tag in directory.tags():
         counts[tag.number] = tag.count
         value = directory.integer(tag)
+        # Of several, Pillow takes the last and libtiff the first.
+        if tag.number == _COMPRESSION and value not in _CODES:
+            raise StructureError(_UNSAFE)
         if value is not None:
             known[tag.number] = value
         most = _MOST_PIECES if tag.number in _PIECES | {_COLOUR_MAP} else _MOST_VALUES
@@ -44,10 +52,6 @@ def check(data: bytes, limits: Limits) -> None:
     tile = known.get(_TILE_WIDTH, 0) * known.get(_TILE_HEIGHT, 0)
     if tile > max(_LARGEST_TILE, 4 * width * height):
         raise hostile(f"tiles of {tile / 1e6:.0f} million pixels")
-    if known.get(_COMPRESSION) in _FAX:
-        raise StructureError(
-            "is a TIFF in fax code, in which damage cannot be told from pixels: save it as PNG"
-        )
     across, down = 1, -(-height // (known.get(_ROWS) or height or 1))
     if _STRIPS not in counts and known.get(_TILE_WIDTH) and known.get(_TILE_HEIGHT):
         across, down = -(-width // known[_TILE_WIDTH]), -(-height // known[_TILE_HEIGHT])
