@@ -82,7 +82,8 @@ for number in range(int(count)):
     with edgetl.load(place, variant, engine, num_threads=1) as model:
         model.classify(picture)
     if number % (int(count) // 5) == int(count) // 5 - 1:
-        states.append((resident_bytes("VmRSS"), len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))))
+        counts = [len(os.listdir("/proc/self/" + kind)) for kind in ("fd", "task")]
+        states.append((resident_bytes("VmRSS"), *counts))
 print(json.dumps(states))
 """
 
