@@ -25,6 +25,10 @@ class Limits:
     """Width times height of a picture; decoding takes up to 20 bytes for each."""
     picture_bytes: int = _limit(32_000_000, "EDGETL_MAX_PICTURE_BYTES", 2**31 - 1)
     """Of the file of a picture."""
+    manifest_bytes: int = _limit(64_000, "EDGETL_MAX_MANIFEST_BYTES", 64_000_000)
+    """Of the manifest of a bundle: 2,000 labels of 20 letters, and all else."""
+    model_bytes: int = _limit(512 << 20, "EDGETL_MAX_MODEL_BYTES", 2**32 - 1)
+    """Of all files of one variant."""
 
 
 _FIELDS = {known.name: known.metadata for known in fields(Limits)}
