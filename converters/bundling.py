@@ -38,7 +38,7 @@ def refuse_too_many_labels(labels: Sequence[str]) -> None:
     if len(json.dumps(labels, indent=1, ensure_ascii=False).encode()) + _OTHER_BYTES > most:
         name = limits.variable("manifest_bytes")
         raise UsageError(
-            f"{len(labels)} labels do not fit into a manifest of {most} bytes: set {name} higher, here and on "
+            f"{len(labels)} labels do not fit into a manifest of {most} bytes: set {name} higher here and on "
             "every device"
         )
 
