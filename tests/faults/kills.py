@@ -216,7 +216,6 @@ def main() -> None:
                 _say(f"{scenario}, {fault}")
     _say(
         f"{tried} kills of {len(COMMANDS)} commands, {killed} before they ended: {len(faults)} faults",
-        flush=True,
     )
     if wanted.slow:
         with tempfile.TemporaryDirectory(prefix="edgetl-kills-") as folder:
