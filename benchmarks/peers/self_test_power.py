@@ -2,9 +2,10 @@
 
     python benchmarks/peers/self_test_power.py BUNDLE PHOTOS [--count 100] [--pictures 60] [--seed 0]
 
-Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of them
-golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the self-test
-(``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine refuses the model.
+Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of
+them golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the
+self-test (``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine refuses
+the model.
 Exits 1 when less than 99 % of those that change outputs are caught.
 """
 
@@ -49,9 +50,8 @@ def main() -> int:
         if arguments.variant is None or variant.name in arguments.variant:
             found = power(bundle, variant.name, pixels, count=arguments.count, seed=arguments.seed)
             for way in (*_WAYS, "all"):
-                print(
-                    f"{variant.name:<17} {way:<17} {found[way, 'changed']:4} changed, {found[way, 'caught']} caught"
-                )
+                changed, caught = found[way, "changed"], found[way, "caught"]
+                print(f"{variant.name:<17} {way:<17} {changed:4} changed, {caught} caught")
             total.update({what: found["all", what] for what in ("changed", "caught")})
     share = total["caught"] / max(1, total["changed"])
     print(f"caught {total['caught']} of {total['changed']}: {100 * share:.2f} %")
