@@ -2,11 +2,10 @@
 
     python benchmarks/peers/self_test_power.py BUNDLE PHOTOS [--count 100] [--pictures 60] [--seed 0]
 
-Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of
-them golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the
-self-test (``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine refuses
-the model.
-Exits 1 when less than 99 % of those that change outputs are caught.
+Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of them
+golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the
+self-test (``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine
+refuses the model. Exits 1 when less than 99 % of those that change outputs are caught.
 """
 
 import argparse
