@@ -22,7 +22,7 @@ from edgetl import images
 from edgetl.bundle import Bundle
 from edgetl.errors import ModelError
 from edgetl.runtime import choosing, engines
-from edgetl.runtime.replay import Replay
+from edgetl.runtime.replay import Arrays, Replay
 
 LEAST = 0.99
 _SMALLEST = 256  # bytes of weights: shapes, scales and biases are left alone
@@ -78,7 +78,7 @@ def power(
     """Alter a variant so often, and count by way what ``changed`` outputs and what of that was ``caught``."""
     variant, row = choosing.choose(bundle, name)
     files = bundle.model_files(variant)
-    expected = bundle.expected()
+    expected: Arrays = bundle.expected()
     replay = Replay(bundle.manifest, expected, decoder_passed=True, seconds=np.inf)
     with engines.start(row, files, num_threads=1) as engine:
         before = engine.run(pixels)[0]
@@ -141,7 +141,7 @@ def _located(content: bytes, data: bytes, channels: int, kind: str | None) -> li
 
 def altered(content: bytes, spans: Sequence[Span], way: str, random: np.random.Generator) -> bytes:
     """The file with the weights of one layer altered."""
-    start, size, channels, kind = spans[random.integers(len(spans))]
+    start, size, channels, kind = spans[int(random.integers(len(spans)))]
     raw = np.frombuffer(content, np.uint8, size, start).copy()
     values = raw.view(kind)
     if way in ("one bit", "eight bits"):
