@@ -5,8 +5,7 @@
 Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of them
 golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the
 self-test (``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine
-refuses the model.
-Exits 1 when less than 99 % of those that change outputs are caught.
+refuses the model. Exits 1 when less than 99 % of those that change outputs are caught.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from edgetl import images
 from edgetl.bundle import Bundle
 from edgetl.errors import ModelError
 from edgetl.runtime import choosing, engines
-from edgetl.runtime.replay import Replay
+from edgetl.runtime.replay import Arrays, Replay
 
 LEAST = 0.99
 _SMALLEST = 256  # bytes of weights: shapes, scales and biases are left alone
@@ -50,10 +49,8 @@ def main() -> int:
         if arguments.variant is None or variant.name in arguments.variant:
             found = power(bundle, variant.name, pixels, count=arguments.count, seed=arguments.seed)
             for way in (*_WAYS, "all"):
-                print(
-                    f"{variant.name:<17} {way:<17} {found[way, 'changed']:4} changed, "
-                    f"{found[way, 'caught']} caught"
-                )
+                changed, caught = found[way, "changed"], found[way, "caught"]
+                print(f"{variant.name:<17} {way:<17} {changed:4} changed, {caught} caught")
             total.update({what: found["all", what] for what in ("changed", "caught")})
     share = total["caught"] / max(1, total["changed"])
     print(f"caught {total['caught']} of {total['changed']}: {100 * share:.2f} %")
@@ -81,7 +78,7 @@ def power(
     """Alter a variant so often, and count by way what ``changed`` outputs and what of that was ``caught``."""
     variant, row = choosing.choose(bundle, name)
     files = bundle.model_files(variant)
-    expected = bundle.expected()
+    expected: Arrays = bundle.expected()
     replay = Replay(bundle.manifest, expected, decoder_passed=True, seconds=np.inf)
     with engines.start(row, files, num_threads=1) as engine:
         before = engine.run(pixels)[0]
@@ -144,7 +141,7 @@ def _located(content: bytes, data: bytes, channels: int, kind: str | None) -> li
 
 def altered(content: bytes, spans: Sequence[Span], way: str, random: np.random.Generator) -> bytes:
     """The file with the weights of one layer altered."""
-    start, size, channels, kind = spans[random.integers(len(spans))]
+    start, size, channels, kind = spans[int(random.integers(len(spans)))]
     raw = np.frombuffer(content, np.uint8, size, start).copy()
     values = raw.view(kind)
     if way in ("one bit", "eight bits"):
