@@ -52,8 +52,8 @@ class Tag(NamedTuple):
     number: int
     kind: int
     """Type, see ``SIZES``."""
-    count: int
-    """Values."""
+    values: int
+    """How many."""
     place: int
     """Of the values in the file."""
 
@@ -106,7 +106,7 @@ class Directory:
     def integer(self, tag: Tag) -> int | None:
         """The value of a tag that has one whole number."""
         code = _INTEGERS.get(tag.kind)
-        if code is None or tag.count != 1 or tag.place + SIZES[tag.kind] > len(self.data):
+        if code is None or tag.values != 1 or tag.place + SIZES[tag.kind] > len(self.data):
             return None
         return int(struct.unpack_from(self.order + code, self.data, tag.place)[0])
 
@@ -140,7 +140,7 @@ def read_bytes(tags: list[Tag], size: int) -> int:
     """Bytes that Pillow copies for these tags of ``size`` bytes: it stops at the first that lies outside."""
     total = 0
     for tag in tags:
-        length = tag.count * SIZES.get(tag.kind, 0)
+        length = tag.values * SIZES.get(tag.kind, 0)
         if tag.place + length > size:
             break
         total += length

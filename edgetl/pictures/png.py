@@ -28,7 +28,8 @@ def check(data: bytes, limits: Limits) -> None:
         if kind == b"eXIf":
             exif.check(data[start : start + size])
         elif kind == b"IHDR" and size >= 8 and start + 8 <= len(data):
-            check_pixels(*struct.unpack_from(">II", data, start), limits)
+            width, height = struct.unpack_from(">II", data, start)
+            check_pixels(width, height, limits)
 
 
 def check_whole(data: bytes) -> None:

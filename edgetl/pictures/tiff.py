@@ -37,7 +37,7 @@ def check(data: bytes, limits: Limits) -> None:
     known: dict[int, int] = {}
     counts: dict[int, int] = {}
     for tag in directory.tags():
-        counts[tag.number] = tag.count
+        counts[tag.number] = tag.values
         value = directory.integer(tag)
         # Of several, Pillow takes the last and libtiff the first.
         if tag.number == _COMPRESSION and value not in _CODES:
@@ -45,8 +45,8 @@ def check(data: bytes, limits: Limits) -> None:
         if value is not None:
             known[tag.number] = value
         most = _MOST_PIECES if tag.number in _PIECES | {_COLOUR_MAP} else _MOST_VALUES
-        if tag.count > most and (tag.kind not in _NO_NUMBERS or tag.number in _PIECES):
-            raise hostile(f"a tag of {tag.count} values")
+        if tag.values > most and (tag.kind not in _NO_NUMBERS or tag.number in _PIECES):
+            raise hostile(f"a tag of {tag.values} values")
     width, height = known.get(_WIDTH, 0), known.get(_HEIGHT, 0)
     check_pixels(width, height, limits)
     tile = known.get(_TILE_WIDTH, 0) * known.get(_TILE_HEIGHT, 0)
