@@ -1,5 +1,6 @@
 """Write what an export made as one bundle."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -9,19 +10,37 @@ from typing import Any
 import numpy as np
 
 import edgetl
-from edgetl import files
+from edgetl import files, limits
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle, entry_of
 from edgetl.converters import exemplars, golden, latency, sbom
 from edgetl.converters.calibration import PixelSet
 from edgetl.converters.pick import Pick
 from edgetl.converters.workshop import Attempt, Workshop
+from edgetl.errors import UsageError
 from edgetl.manifest import Manifest, Variant
 from edgetl.reports import pages
 from edgetl.runtime import engines
 from edgetl.training.run import library_versions
 
+_OTHER_BYTES = 20_000
+"""Of a manifest beside its labels, at most: variants, files, provenance."""
 _MOST_CLASSES = 40
 """Of a confusion matrix that the manifest holds and a page shows."""
+
+
+def refuse_too_many_labels(labels: Sequence[str]) -> None:
+    """Refuse labels that no manifest may hold, before the minutes of an export.
+
+    Raises:
+        UsageError: they are too many.
+    """
+    most = limits.current().manifest_bytes
+    if len(json.dumps(labels, indent=1, ensure_ascii=False).encode()) + _OTHER_BYTES > most:
+        name = limits.variable("manifest_bytes")
+        raise UsageError(
+            f"{len(labels)} labels do not fit into a manifest of {most} bytes: set {name} higher here and on "
+            "every device"
+        )
 
 
 def timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:

@@ -113,7 +113,8 @@ def export(
         progress: hears of each step and of each variant's score.
 
     Raises:
-        UsageError: a format, precision, number or option is not offered, or ``out`` exists.
+        UsageError: a format, precision, number or option is not offered, ``out`` exists, or there are more
+            labels than a manifest may hold.
         RunError: no run there, its photos are gone, or too few of them can calibrate.
         DatasetError: the photos given for a model cannot be used.
         MissingPackageError: an engine to score a variant with is not installed.
@@ -131,6 +132,7 @@ def export(
         if out is not None:
             files.refuse_place(Path(out), replace=force, marker=MANIFEST)
         item = _open(source, data, options, scratch, progress)
+        bundling.refuse_too_many_labels(item.contract.labels)
         if quantize_aware:
             fit.check(item, planned)
         place = Path(out) if out is not None else item.place

@@ -11,17 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import files, reading, settings, signing
+from edgetl import files, limits, reading, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
-from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
+from edgetl.manifest import NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
 from edgetl.signing import NOT_ASKED, Signed
 from edgetl.updating import state
 
 MANIFEST = NAME
 SUFFIX = ".edgetl"
 _WAY_OUT = "copy the bundle again, or export it anew"
-MAX_MODEL_BYTES = 512 * 1024**2
-"""Larger models are refused unread."""
 _HEADER_BYTES = 16_384
 """Of an array in a file of NumPy, at most; those of ours take 128."""
 
@@ -65,7 +63,7 @@ class Bundle:
                 raise BundleError(
                     f"{folder} is no bundle: it has no {MANIFEST}; write one with edgetl export"
                 )
-            data = reading.head(place, MAX_BYTES)
+            data = reading.head(place, limits.current().manifest_bytes)
         except OSError as error:
             raise BundleError(f"{place} cannot be read: {error.strerror}") from error
         try:
@@ -147,17 +145,18 @@ class Bundle:
                 f"{place} is not the file that was exported (SHA-256 differs): {_WAY_OUT}"
             )
 
-    def model_files(self, variant: Variant, *, max_bytes: int = MAX_MODEL_BYTES) -> dict[str, bytes]:
+    def model_files(self, variant: Variant) -> dict[str, bytes]:
         """The checked bytes of a variant's files, by file name without folder.
 
         Raises:
-            BundleError: all of them together are more than ``max_bytes``; nothing was read.
+            BundleError: all of them together are more than ``limits.model_bytes``; nothing was read.
             DamagedBundleError: a file is missing, or not the same bytes.
         """
-        if variant.size_bytes > max_bytes:
+        most = limits.current().model_bytes
+        if variant.size_bytes > most:
             raise BundleError(
                 f"{self.path / variant.name} has {variant.size_bytes} bytes and the limit for a model is "
-                f"{max_bytes}: take a smaller variant"
+                f"{most}: take a smaller variant, or set {limits.variable('model_bytes')} higher"
             )
         return {Path(entry.path).name: self.read(entry) for entry in variant.files}
 
@@ -235,7 +234,7 @@ def read_signatures(folder: Path) -> bytes | None:
     """
     place = folder / SIGNATURES
     try:
-        return reading.head(place, signing.MOST_BYTES)
+        return reading.head(place, signing.most_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:

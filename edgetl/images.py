@@ -6,8 +6,8 @@ what it sees on the board.
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, TypeAlias
 
 import numpy as np
@@ -22,9 +22,15 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from edgetl import limits as limit_table
 from edgetl import pillow_warnings
 from edgetl.contract import Contract
-from edgetl.errors import ImageError
+from edgetl.errors import EdgetlError, ImageError
+from edgetl.limits import Limits
+from edgetl.pictures import bmp, exif, gif, jpeg, png, tiff, webp
+from edgetl.pictures.colour import from_array, to_8_bit
+from edgetl.pictures.reading import read
+from edgetl.pictures.structure import StructureError, check_pixels, damaged, too_many_pixels
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
@@ -45,9 +51,19 @@ _FORMATS = tuple(
     )
 )
 _KERNELS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_ORIENTATION_TAG = 0x0112
-ON_THEIR_SIDE = (5, 6, 7, 8)
-"""EXIF orientations that swap width and height."""
+# Chosen as Pillow chooses, by the first bytes.
+_CHECKS: dict[bytes, Callable[[bytes, Limits], None]] = {
+    b"\xff\xd8\xff": jpeg.check,
+    b"\x89PNG\r\n\x1a\n": png.check,
+    b"BM": bmp.check,
+    b"RIFF": webp.check,
+    b"GIF8": gif.check,
+    b"II": tiff.check,
+    b"MM": tiff.check,
+}
+_JPEG = ("JPEG", "MPO")  # MPO: several pictures in one file, as phones write; the first is taken
+ON_THEIR_SIDE = exif.ON_THEIR_SIDE
+orientation = exif.orientation
 _TURNS = {  # EXIF 2.32, tag 274: what undoes each orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -63,17 +79,6 @@ _REDUCING_GAP = 2.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a picture may cost before any of its pixels is allocated."""
-
-    pixels: int = 50_000_000
-    size_bytes: int = 32_000_000
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True)
 class Decoded:
     """An 8-bit RGB or grey picture that is still as the camera stored it."""
 
@@ -81,16 +86,21 @@ class Decoded:
     """An array, uint8 (h, w, 3), where one was given: it may be of the right size already."""
     orientation: int = 1
     """EXIF orientation, 1 to 8; :func:`fit` turns the small picture instead of the large one."""
+    truncated: bool = False
+    """Whether data are missing, and what the decoder put in their place is shown."""
 
 
-def decode(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
+def decode(
+    source: Source, contract: Contract, *, limits: Limits | None = None, allow_truncated: bool = False
+) -> Pixels:
     """Turn a picture into the pixels a model expects.
 
     Args:
         source: a path, the bytes of a file, an open binary file, a Pillow image, or an array:
             uint8 (h, w), (h, w, 1), (h, w, 3) in RGB order or (h, w, 4) RGBA.
         contract: size, resize rule and kernel.
-        limits: larger pictures are refused.
+        limits: larger pictures are refused; None takes those of this machine, see :mod:`edgetl.limits`.
+        allow_truncated: whether a JPEG whose end is missing is taken, with grey in its place.
 
     Returns:
         uint8 (contract.height, contract.width, 3), RGB, 0 to 255. EXIF orientation is applied, grey,
@@ -98,83 +108,123 @@ def decode(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMIT
 
     Raises:
         ImageError: the source is missing, too large, truncated, or no picture.
+        UsageError: this machine's limits are no numbers.
     """
-    return fit(load(source, contract, limits=limits), contract)
+    return fit(load(source, contract, limits=limits, allow_truncated=allow_truncated), contract)
 
 
-def load(source: Source, contract: Contract, *, limits: Limits = DEFAULT_LIMITS) -> Decoded:
+def load(
+    source: Source, contract: Contract, *, limits: Limits | None = None, allow_truncated: bool = False
+) -> Decoded:
     """Decode a picture to 8 bits, at reduced size where the contract allows. See :func:`decode`."""
     if isinstance(source, np.ndarray):
         ready = source.dtype == np.uint8 and source.ndim == 3 and source.shape[2] == 3 and source.size > 0
-        return Decoded(source if ready else _from_array(source))
+        return Decoded(source if ready else from_array(source))
     with pillow_warnings.HIDDEN:
-        if isinstance(source, Image.Image):
-            name, image = "the picture", source
-        else:
-            name, data = _read(source, limits)
-            image = _open(name, data, limits)
-        if 0 in image.size:
-            raise ImageError(f"{name} has no pixels: its size is {image.width} x {image.height}")
+        name = "the picture"
         try:
-            if image is not source:
-                _reduce(image, contract)
-            _load_pixels(image)
-            # Read only now: Pillow turns TIFF itself while it loads, and then drops the tag.
-            return Decoded(_to_8_bit(image, name), orientation(image))
-        except ImageError:
+            if isinstance(source, Image.Image):
+                return _of_pillow(source, name)
+            allowed = limits or limit_table.current()
+            name, data = read(source, allowed)
+            image = _open(name, data, allowed)
+            if image.format in _JPEG:
+                return _of_jpeg(image, name, data, contract, allowed, allow_truncated)
+            return _of_file(image, name, data)
+        except StructureError as error:
+            raise ImageError(f"{name} {error}") from None
+        except EdgetlError:
             raise
         except Exception as error:
             raise ImageError(f"{name} cannot be decoded ({error}): it is truncated or damaged") from error
 
 
-def open_header(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+def open_header(source: Source, *, limits: Limits | None = None) -> Image.Image:
     """Format, mode, size and EXIF data of a file, as a Pillow image of which no pixel is decoded.
 
     Raises:
         ImageError: the source is missing, too large, or no picture.
+        UsageError: this machine's limits are no numbers.
     """
     if isinstance(source, (np.ndarray, Image.Image)):
         raise ImageError(f"a {type(source).__name__} has no header: give a path, bytes or an open file")
+    allowed = limits or limit_table.current()
     with pillow_warnings.HIDDEN:
-        return _open(*_read(source, limits), limits)
+        return _open(*read(source, allowed), allowed)
 
 
-def _open(name: str, data: bytes, limits: Limits) -> Image.Image:
+def _open(name: str, data: bytes, allowed: Limits) -> Image.Image:
     """Read the header; no pixel is decoded yet."""
-    size = ""
     try:
+        for prefix, check in _CHECKS.items():
+            if data.startswith(prefix):
+                check(data, allowed)
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
-        if image.width * image.height <= limits.pixels:
-            return image
-        size = f"{image.width} x {image.height} pixels, "
+        check_pixels(image.width, image.height, allowed)
     except Image.DecompressionBombError:
-        pass
+        raise ImageError(f"{name} {too_many_pixels(allowed)}") from None
+    except StructureError as error:
+        raise ImageError(f"{name} {error}") from None
     except Exception as error:
         raise ImageError(f"{name} is no picture that edgetl reads ({', '.join(_FORMATS)})") from error
-    raise ImageError(
-        f"{name} has {size}more than the limit of {limits.pixels / 1e6:g} million pixels: "
-        "make it smaller first"
-    )
+    return image
 
 
-def _reduce(image: Image.Image, contract: Contract) -> None:
-    """Ask the decoder for fewer pixels, as far as the resize allows; only JPEG acts on it."""
+def _of_pillow(image: Image.Image, name: str) -> Decoded:
+    if 0 in image.size:
+        raise ImageError(f"{name} has no pixels: its size is {image.width} x {image.height}")
+    image.load()
+    return Decoded(to_8_bit(image, name), exif.of_pillow(image))
+
+
+def _of_file(image: Image.Image, name: str, data: bytes) -> Decoded:
+    if image.format == "PNG":
+        png.check_whole(data)
+    if image.format == "TIFF":
+        # libtiff prints every damaged code it meets from C.
+        from edgetl.runtime.quiet import native_output_hidden
+
+        with native_output_hidden():
+            image.load()
+    else:
+        image.load()
+    # Read only now: Pillow turns TIFF itself while it loads, and then drops the tag.
+    return Decoded(to_8_bit(image, name), orientation(image))
+
+
+def _of_jpeg(
+    image: Image.Image, name: str, data: bytes, contract: Contract, allowed: Limits, allow_truncated: bool
+) -> Decoded:
+    """Decode a JPEG and find out whether all of it is there: libjpeg only warns, and Pillow does not tell."""
+    truncated = jpeg.breaks_off(data)
+    if not truncated:
+        try:
+            _load_reduced(image, contract)
+            # Only where it ends in grey is it worth decoding it a second time.
+            if jpeg.may_have_run_dry(image.getpixel((image.width - 1, image.height - 1))):
+                again = _load_reduced(_open(name, jpeg.padded(data), allowed), contract)
+                truncated = not np.array_equal(np.asarray(image), np.asarray(again))
+        except OSError:
+            if not allow_truncated:
+                raise
+            truncated = True
+    if truncated:
+        if not allow_truncated:
+            raise damaged("its data end before its last pixel")
+        # Pillow's LOAD_TRUNCATED_IMAGES would do the same, but for all threads and all formats at once.
+        image = _load_reduced(_open(name, data + jpeg.END, allowed), contract)
+    return Decoded(to_8_bit(image, name), orientation(image), truncated)
+
+
+def _load_reduced(image: Image.Image, contract: Contract) -> Image.Image:
+    """Load the pixels of a JPEG, as few as the resize allows."""
     width, height = target = _target(contract, orientation(image))
     left, top, right, bottom = _window(image.size, target, contract)
     scale = _REDUCING_GAP * max(width / (right - left), height / (bottom - top))
     if scale < 1:
         image.draft(None, (round(image.width * scale), round(image.height * scale)))
-
-
-def _load_pixels(image: Image.Image) -> None:
-    if image.format != "TIFF":
-        image.load()
-        return
-    # libtiff prints every damaged code it meets from C.
-    from edgetl.runtime.quiet import native_output_hidden
-
-    with native_output_hidden():
-        image.load()
+    image.load()
+    return image
 
 
 def fit(decoded: Decoded, contract: Contract) -> Pixels:
@@ -200,14 +250,6 @@ def fit(decoded: Decoded, contract: Contract) -> Pixels:
     return np.asarray(image)
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation of a picture, 1 to 8; 1 where it has none."""
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # noqa: BLE001 - damaged EXIF data, of whatever kind, does not spoil the picture
-        return 1
-
-
 def _target(contract: Contract, orientation: int) -> tuple[int, int]:
     """(width, height) before the picture is turned; orientations 5 to 8 lie on their side."""
     size = (contract.width, contract.height)
@@ -231,68 +273,3 @@ def _window(
     # Rounding can put the window a hair outside the picture, which Pillow refuses.
     left, top = max(0.0, (width - kept_width) / 2), max(0.0, (height - kept_height) / 2)
     return (left, top, min(width, left + kept_width), min(height, top + kept_height))
-
-
-def _read(source: str | os.PathLike[str] | bytes | IO[bytes], limits: Limits) -> tuple[str, bytes]:
-    """The name to use in messages, and the bytes."""
-    if isinstance(source, bytes):
-        name, data = "the picture", source
-    elif isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        name = str(path)
-        try:
-            with path.open("rb") as file:
-                # Asked for the limit at once, Python would take that much memory before it reads a byte.
-                data = file.read(min(os.fstat(file.fileno()).st_size, limits.size_bytes) + 1)
-                data += file.read(limits.size_bytes + 1 - len(data))  # a pipe, or a file that grows
-        except OSError as error:
-            raise ImageError(f"{name} cannot be read: {error.strerror}") from error
-        except ValueError as error:  # a NUL in the name
-            raise ImageError(f"{name!r} cannot be read: {error}") from error
-    elif hasattr(source, "read"):
-        name, data = str(getattr(source, "name", "the picture")), source.read(limits.size_bytes + 1)
-    else:
-        raise ImageError(
-            f"a {type(source).__name__} is no picture: give a path, bytes, an open file, a Pillow image "
-            "or a uint8 array"
-        )
-    if not isinstance(data, bytes):
-        raise ImageError(f"{name} is open as text: open it with mode 'rb'")
-    if len(data) > limits.size_bytes:
-        raise ImageError(f"{name} is larger than the limit of {limits.size_bytes / 1e6:g} MB")
-    if not data:
-        raise ImageError(f"{name} is empty")
-    return name, data
-
-
-def _from_array(array: NDArray[np.uint8]) -> Image.Image:
-    if array.dtype != np.uint8:
-        raise ImageError(f"an array of {array.dtype} is no picture: edgetl takes uint8 pixels, 0 to 255")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.size == 0 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
-        raise ImageError(
-            f"an array of shape {array.shape} is no picture: (h, w), (h, w, 3) RGB or (h, w, 4) RGBA"
-        )
-    return _to_8_bit(Image.fromarray(array), "the array")
-
-
-def _to_8_bit(image: Image.Image, name: str) -> Image.Image:
-    """RGB or L; what neither can hold is converted, what cannot be converted is refused."""
-    if image.mode in ("RGB", "L") and "transparency" not in image.info:
-        image.load()
-        return image
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ImageError(f"{name} has 32-bit values: save it with 8 or 16 bits a channel")
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
-    if image.mode == "F":
-        raise ImageError(f"{name} has float values of no stated range: save it with 8 or 16 bits a channel")
-    try:
-        return image.convert("RGB")
-    except ValueError as error:
-        raise ImageError(f"{name} has colour mode {image.mode}, which cannot become RGB") from error

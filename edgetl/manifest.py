@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 import edgetl
+from edgetl import limits
 from edgetl import tasks as rules
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
@@ -30,8 +31,6 @@ NAME = "manifest.json"
 SIGNATURES = "manifest.dsse.json"
 """Who vouches for the manifest, and so for every file that it names (``edgetl.signing``)."""
 
-MAX_BYTES = 256_000
-"""A larger manifest is refused unread. 5,000 labels of 20 letters take 160 kB."""
 _MAX_DEPTH = 8
 _MAX_PATH_BYTES = 200
 MAX_FILE_BYTES = 2**32 - 1
@@ -265,7 +264,13 @@ def parse(data: bytes) -> Manifest:
         BundleError: too large, no JSON, an unknown or missing key, a value of the wrong type, a
             path that leaves the bundle, or a schema newer than this edgetl.
     """
-    value = read_json(data, "the manifest", max_bytes=MAX_BYTES)
+    most = limits.current().manifest_bytes
+    if len(data) > most:
+        raise BundleError(
+            f"the manifest has more than {most} bytes: if its labels are so many, set "
+            f"{limits.variable('manifest_bytes')} higher"
+        )
+    value = read_json(data, "the manifest", max_bytes=most)
     schema = value.get("schema") if isinstance(value, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise BundleError(

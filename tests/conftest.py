@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import settings
 import edgetl
 from edgetl.converters.export import Exported
 from edgetl.sealing import sealed
-from edgetl.settings import Settings
 from edgetl.training.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +54,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGETL_CACHE", str(folder))
         nothing = folder / "settings.json"
-        nothing.write_text(sealed(asdict(Settings())))
+        nothing.write_text(sealed({"schema": 1}))
         patch.setenv("EDGETL_SETTINGS", str(nothing))
         yield folder
 

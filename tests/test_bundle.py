@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,3 +166,14 @@ def relabelled(folder: Path) -> Bundle:
         bundle.manifest.golden, expected=entry_of(folder, folder / "golden" / "expected.npz")
     )
     return Bundle(folder, dataclasses.replace(bundle.manifest, golden=golden))
+
+
+def test_a_bundle_whose_old_one_had_stepped_aside_when_its_writer_was_killed_is_brought_back(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    bundle = write_fake_bundle(tmp_path / "insects.edgetl")
+    bundle.rename(tmp_path / f".insects.edgetl.tmp-old-{ended.pid}-0123abcd-0.edgetl")
+    assert Bundle.open(bundle).labels == ("ant", "bee", "cat")
+    assert [path.name for path in tmp_path.iterdir()] == ["insects.edgetl"]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from edgetl import disk, files
 from edgetl.errors import BusyError, UsageError, WriteError
+from edgetl.files import leftovers
 
 
 def names(folder: Path) -> list[str]:
@@ -530,3 +532,76 @@ def test_a_place_is_held_by_one_alone_and_freed_when_its_process_is_killed(tmp_p
     with files.lock(path):
         pass
     assert names(path.parent) == ["lock"]
+
+
+# --- whose leftover is it ------------------------------------------------------------------------
+
+
+def test_a_leftover_of_an_earlier_process_with_a_number_that_lives_again_goes(tmp_path: Path) -> None:
+    # After a restart a board gives the same numbers again, to other programs.
+    living = os.getppid()
+    theirs = f".first.tmp-{living}-{leftovers._start(living)}-0"
+    for name in (theirs, f".first.tmp-{living}-00000000-0"):
+        (tmp_path / name).mkdir()
+    files.remove_stale(tmp_path / "first")
+    assert names(tmp_path) == [theirs]
+
+
+def test_in_a_folder_for_everybody_only_ones_own_leftovers_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    left = tmp_path / f".edgetl.tmp-{ended.pid}-0123abcd-0"
+    left.mkdir()
+    tmp_path.chmod(0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: left.stat().st_uid + 1)
+    files.remove_stale(tmp_path / "edgetl")
+    assert names(tmp_path) == [left.name]
+    monkeypatch.undo()
+    files.remove_stale(tmp_path / "edgetl")
+    assert names(tmp_path) == []
+
+
+def test_a_scratch_folder_goes_and_so_does_that_of_a_killed_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = """
+import os
+from edgetl import files
+with files.scratch_folder() as folder:
+    (folder / "half.txt").write_text("half")
+    os._exit(9)
+"""
+    surroundings = {**os.environ, "TMPDIR": str(tmp_path)}
+    assert subprocess.run([sys.executable, "-c", code], env=surroundings, check=False).returncode == 9
+    assert len(names(tmp_path)) == 1
+    with files.scratch_folder() as first, files.scratch_folder() as second:
+        (first / "a.txt").write_text("a")
+        assert names(tmp_path) == sorted([first.name, second.name])
+        assert first.stat().st_mode & 0o777 == 0o700
+    assert names(tmp_path) == []
+
+
+def test_an_error_when_the_new_folder_is_made_durable_brings_the_old_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "first"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    sync_folder = disk.sync_folder
+
+    def fail(folder: Path) -> None:
+        if folder == tmp_path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync_folder(folder)
+
+    monkeypatch.setattr(disk, "sync_folder", fail)
+    with (
+        pytest.raises(WriteError, match="input/output error: look into dmesg"),
+        files.new_folder(path, replace=True) as folder,
+    ):
+        (folder / "new.txt").write_text("new")
+    assert content(tmp_path) == {"first/old.txt": b"old"}
+    assert names(tmp_path) == ["first"]

@@ -20,6 +20,7 @@ from support import encoded, scene
 from edgetl import images
 from edgetl.contract import Contract, Interpolation, Resize
 from edgetl.errors import ImageError
+from edgetl.limits import Limits
 
 SMALL = Contract(48, 64)
 SQUARE = Contract(64, 64)
@@ -443,9 +444,9 @@ def test_a_jpeg_of_too_many_pixels_is_refused_although_it_could_be_reduced(tmp_p
 def test_the_limits_can_be_set() -> None:
     data = encoded(scene())
     with pytest.raises(ImageError, match=r"160 x 120 pixels, more than the limit of 0\.01 million"):
-        images.decode(data, SMALL, limits=images.Limits(pixels=10_000))
+        images.decode(data, SMALL, limits=Limits(picture_pixels=10_000))
     with pytest.raises(ImageError, match=r"larger than the limit of 0\.001 MB"):
-        images.decode(data, SMALL, limits=images.Limits(size_bytes=1000))
+        images.decode(data, SMALL, limits=Limits(picture_bytes=1000))
 
 
 @pytest.mark.parametrize(
@@ -541,6 +542,7 @@ import pathlib, sys
 from edgetl import images
 from edgetl.contract import Contract
 from edgetl.errors import ImageError
+from edgetl.limits import Limits
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     try:
         images.decode(path, Contract(48, 64))

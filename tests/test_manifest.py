@@ -1,7 +1,6 @@
 import dataclasses
 import itertools
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import write_fake_bundle
 
+from edgetl import limits
 from edgetl.contract import Contract
 from edgetl.errors import BundleError
 from edgetl.manifest import (
     _SINCE_2,
-    MAX_BYTES,
     MAX_FILE_BYTES,
     SCHEMA,
     FileEntry,
@@ -301,15 +300,15 @@ def test_a_variant_named_twice_is_refused(value: dict[str, Any]) -> None:
         (b'{"a": 1e999}', "1e999 is not a finite number"),
         (b"[" * 9 + b"]" * 9, "nested more than 8 deep"),
         (b"[" * 900 + b"]" * 900, "nested more than 8 deep"),
-        (b"[" * 100_000 + b"]" * 100_000, "nested more than 8 deep"),
-        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "nested more than 8 deep"),
-        (b" " * (MAX_BYTES + 1), "more than the limit of 256000"),
+        (b"[" * 30_000 + b"]" * 30_000, "nested more than 8 deep"),
+        (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "nested more than 8 deep"),
+        (b" " * 64_001, "more than the limit of 64000"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is not valid JSON"),
     ],
 )
 def test_hostile_json_is_refused(content: bytes, rule: str) -> None:
     with pytest.raises(BundleError, match=f"the list .*{rule}"):
-        read_json(content, "the list", max_bytes=MAX_BYTES)
+        read_json(content, "the list", max_bytes=64_000)
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b"3", b'"text"', b"{}"])
@@ -353,8 +352,23 @@ def test_the_size_of_a_variant_is_that_of_its_files() -> None:
     assert Variant("openvino-int8", "openvino", "int8", entries, None, 0.1).size_bytes == 1000
 
 
-def test_five_thousand_labels_fit(value: dict[str, Any], tmp_path: Path) -> None:
+def labelled(value: dict[str, Any], count: int) -> Manifest:
+    """The manifest with so many labels of 20 letters."""
+    labels = tuple(f"label number {index:07d}" for index in range(count))
     manifest = parse(sealed(value).encode())
-    labels = tuple(f"label number {index:07d}" for index in range(5000))
-    large = dataclasses.replace(manifest, contract=manifest.contract.with_labels(labels))
+    return dataclasses.replace(manifest, contract=manifest.contract.with_labels(labels))
+
+
+def test_two_thousand_labels_fit(value: dict[str, Any]) -> None:
+    large = labelled(value, 2000)
+    assert large == parse(large.to_json().encode())
+
+
+def test_more_labels_fit_where_the_machine_says_so(
+    value: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = labelled(value, 5000)
+    with pytest.raises(BundleError, match=r"more than 64000 bytes: .*set EDGETL_MAX_MANIFEST_BYTES"):
+        parse(large.to_json().encode())
+    monkeypatch.setattr(limits, "current", lambda: limits.Limits(manifest_bytes=200_000))
     assert large == parse(large.to_json().encode())

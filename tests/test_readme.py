@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from edgetl.cli.main import COMMANDS
+
 README = Path(__file__).resolve().parent.parent / "README.md"
-COMMANDS = (
-    *("demo", "check", "explore", "train", "export", "verify", "run", "teach"),
-    *("bench", "compare", "estimate", "info", "doctor"),
-)
 _BLOCK = re.compile(r"```console\n\$ edgetl (\w+) --help\n(.*?)```", re.DOTALL)
 
 

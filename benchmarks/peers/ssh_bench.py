@@ -86,7 +86,7 @@ def remote(bundle: Path, options: list[str], device: ssh_server.Device) -> dict[
     (result,) = bench_devices(bundle, [device.address], options, python=sys.executable)
     if result.report is None:
         sys.exit(f"failed: {result.problem}")
-    return result.report
+    return result.report.to_dict()
 
 
 def medians(report: dict[str, Any]) -> dict[tuple[str, str], float]:

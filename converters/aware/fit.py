@@ -120,8 +120,7 @@ def fit(shop: "Workshop", bases: Sequence["Base"]) -> Fitted | None:
                 "edgetl.converters.aware.training:train", task, doing="training int8", progress=shop.progress
             )
         except ConversionError:
-            with contextlib.suppress(OSError):  # checkpoints of a training that was begun stay
-                folder.rmdir()
+            files.remove_empty(folder)  # checkpoints of a training that was begun stay
             raise
     with contextlib.suppress(OSError):  # what is left is found again by its name
         files.remove_folder(folder)

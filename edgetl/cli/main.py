@@ -13,7 +13,7 @@ from edgetl import debug as debugging
 from edgetl.cli import output
 from edgetl.errors import EdgetlError
 
-_COMMANDS = (
+COMMANDS = (
     "demo",
     "check",
     "explore",
@@ -45,8 +45,8 @@ class _Group(click.Group):
     """Imports a command's file when the command is asked for."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        # What runs on another machine during `bench --device` has the device's commands alone.
-        return [name for name in _COMMANDS if importlib.util.find_spec(f"edgetl.cli.{name}")]
+        # What runs on another machine during `bench --device` or `push` has the device's commands alone.
+        return [name for name in COMMANDS if importlib.util.find_spec(f"edgetl.cli.{name}")]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(context):

@@ -16,13 +16,19 @@ from edgetl.updating.pack import pack
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. [default: NAME.zip here]")
 @click.option("--force", is_flag=True, help="Replace the file that stands there.")
-def command(bundle: Path, out: Path | None, force: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(bundle: Path, out: Path | None, force: bool, as_json: bool) -> None:
     """Write BUNDLE as one zip. The same bundle always gives the same bytes."""
     place = pack(bundle, out, force=force)
     digest = hashlib.sha256()
     with place.open("rb") as file:
         while piece := file.read(CHUNK_BYTES):
             digest.update(piece)
+    if as_json:
+        output.result_json(
+            {"packed": str(place), "size_bytes": place.stat().st_size, "sha256": digest.hexdigest()}
+        )
+        return
     output.result(f"packed  {place}  {format_size(place.stat().st_size)}  SHA-256 {digest.hexdigest()}")
     name = bundle.resolve().name.removesuffix(SUFFIX)
     output.next_command("edgetl", "install", place, "--into", f"/var/lib/edgetl/{name}", "--activate")

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     help="Keep every frame, or only the newest. [default: the newest of cameras, every one else]",
 )
 @click.option("--smooth", default=1, show_default=True, help="Frames to average the probabilities over.")
+@click.option(
+    "--allow-truncated", is_flag=True, help="Classify JPEGs whose end is missing too, and mark the answers."
+)
 @click.option("--on-label", "labels", multiple=True, help="Label to run --exec for; may be repeated.")
 @click.option(
     "--exec", "program", help="Program to run, with its arguments; EDGETL_LABEL says what was seen."
@@ -53,6 +56,7 @@ def command(
     as_json: bool,
     every: bool | None,
     smooth: int,
+    allow_truncated: bool,
     labels: tuple[str, ...],
     program: str | None,
     width: int,
@@ -108,7 +112,9 @@ def command(
                     on_change=lambda _: told(f"went over to version {model.bundle.digest[:12]}"),
                     on_error=lambda error: told(f"the version stays as it is: {error}"),
                 )
-            for seen in stream(model, frames, smooth=smooth, on_error=failed):
+            for seen in stream(
+                model, frames, smooth=smooth, allow_truncated=allow_truncated, on_error=failed
+            ):
                 check()
                 watchdog.answered()
                 answered += 1
@@ -167,6 +173,7 @@ def _text_line(seen: "Seen", top: int) -> str:
     if result.answers:
         several = len(result.answers) > 1
         labels, unsure = "; ".join(_answer(one, top, named=several) for one in result.answers), ""
+    unsure += "  (truncated: part of the picture is missing)" * result.truncated
     return shown(f"{seen.frame.name}: {labels}  {1000 * result.timings.total_s:.1f} ms{unsure}")
 
 

@@ -16,8 +16,13 @@ from edgetl.signing.signer import sign
     "--key", required=True, type=click.Path(path_type=Path), help="NAME.key, which edgetl keys new wrote."
 )
 @passphrase_option
-def command(bundle: Path, key: Path, passphrase_file: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(bundle: Path, key: Path, passphrase_file: Path | None, as_json: bool) -> None:
     """Sign BUNDLE, after every file of it was checked. Signatures by others stay."""
-    place = sign(bundle, [read_private(key, read_passphrase(passphrase_file))])
+    private = read_private(key, read_passphrase(passphrase_file))
+    place = sign(bundle, [private])
+    if as_json:
+        output.result_json({"signatures": str(place), "key": private.public.name})
+        return
     output.result(f"signed  {place}")
     output.next_command("edgetl", "pack", bundle)

@@ -1,6 +1,7 @@
-"""Benchmarks on other people's boards, over plain SSH.
+"""A job on another machine, over plain SSH; of ``edgetl bench --device`` and ``edgetl push``.
 
-``devices`` measures on several at a time: ``address`` reads how they are written, ``connection`` opens SSH,
-``session`` talks to ``supervisor``, the one file that runs there beside edgetl itself. ``facts`` says
-whether a device will do, ``runtime_wheel`` what of edgetl is copied to it. docs/remote.md tells the whole.
+``address`` reads how a device is written, ``connection`` opens SSH, ``host_keys`` says who is trusted, and
+``session`` talks to ``supervisor``, the one file that runs there beside edgetl itself; ``answers`` is what of
+its words is believed. ``facts`` says whether a device will do, ``shipping`` and ``runtime_wheel`` what is
+copied to it. ``attempt`` is all of it together. docs/remote.md tells the whole.
 """

@@ -72,24 +72,27 @@ class Classifier:
         """The bundle's classes, then those that were taught on this device."""
         return self._current.loaded.labels
 
-    def classify(self, picture: images.Source) -> Result:
+    def classify(self, picture: images.Source, *, allow_truncated: bool = False) -> Result:
         """Classify one picture.
 
         Args:
             picture: a path, the bytes of a file, an open binary file, a Pillow image, or a uint8 array
                 (h, w, 3) in RGB order, of any size.
+            allow_truncated: whether a JPEG whose end is missing is classified all the same, with grey in its
+                place; the result is then marked, see :attr:`Result.truncated`.
 
         Raises:
             ImageError: it is no picture.
             ModelError: the engine fails, or the classifier is closed.
         """
-        return self._classify(picture, side_by_side=False)
+        return self._classify(picture, allow_truncated, side_by_side=False)
 
     def classify_many(
         self,
         pictures: Iterable[images.Source],
         *,
         workers: int | None = None,
+        allow_truncated: bool = False,
         on_error: Callable[[ImageError], object] | None = None,
     ) -> Generator[Result, None, None]:
         """Classify pictures on all cores, and yield the results in the order of the pictures.
@@ -101,6 +104,7 @@ class Classifier:
         Args:
             pictures: each as :meth:`classify` takes it; may be slow, and may be endless.
             workers: how many at a time; None takes one a core.
+            allow_truncated: as for :meth:`classify`.
             on_error: told of each picture that is none, which then has no result. None raises instead.
 
         Raises:
@@ -108,10 +112,15 @@ class Classifier:
             ImageError: something is no picture, and there is no ``on_error``.
             ModelError: the engine fails, or the classifier is closed.
         """
-        return _results(self.attempt_many(pictures, workers=workers), on_error)
+        answers = self.attempt_many(pictures, workers=workers, allow_truncated=allow_truncated)
+        return _results(answers, on_error)
 
     def attempt_many(
-        self, pictures: Iterable[images.Source], *, workers: int | None = None
+        self,
+        pictures: Iterable[images.Source],
+        *,
+        workers: int | None = None,
+        allow_truncated: bool = False,
     ) -> Generator[Result | ImageError, None, None]:
         """:meth:`classify_many` with one answer for each picture: the error where it is none."""
         count = engines.available_cores() if workers is None else workers
@@ -125,7 +134,7 @@ class Classifier:
 
         def attempt(picture: images.Source) -> Result | ImageError:
             try:
-                return self._classify(picture, side_by_side=count > 1)
+                return self._classify(picture, allow_truncated, side_by_side=count > 1)
             except ImageError as error:
                 return error
 
@@ -137,6 +146,7 @@ class Classifier:
         *,
         every: bool | None = None,
         smooth: int = 1,
+        allow_truncated: bool = False,
         on_error: Callable[[ImageError], object] | None = None,
         **options: Any,
     ) -> "Generator[Seen, None, None]":
@@ -147,6 +157,7 @@ class Classifier:
             every: True keeps every frame, False the newest alone; None drops frames of what is live rather
                 than lag behind it.
             smooth: frames over which the probabilities are averaged, 1 or more.
+            allow_truncated: as for :meth:`classify`.
             on_error: told of each frame that is no picture; cameras give damaged ones now and then. None
                 raises instead.
             options: further ones of ``sources.open_source``.
@@ -159,7 +170,8 @@ class Classifier:
         from edgetl.runtime.sources import open_source
         from edgetl.runtime.stream import stream
 
-        return stream(self, open_source(source, every=every, **options), smooth=smooth, on_error=on_error)
+        frames = open_source(source, every=every, **options)
+        return stream(self, frames, smooth=smooth, allow_truncated=allow_truncated, on_error=on_error)
 
     def watch(
         self,
@@ -167,6 +179,7 @@ class Classifier:
         *,
         every: bool | None = None,
         smooth: int = 1,
+        allow_truncated: bool = False,
         on_result: "Callable[[Seen], object] | None" = None,
         on_change: "Callable[[Seen], object] | None" = None,
         on_label: "Mapping[str, Callable[[Seen], object]] | None" = None,
@@ -176,7 +189,7 @@ class Classifier:
         """:meth:`stream` in a thread of its own that calls back, for programs with a loop of their own.
 
         Args:
-            source: as for :meth:`stream`, like ``every``, ``smooth`` and ``options``.
+            source: as for :meth:`stream`, like ``every``, ``smooth``, ``allow_truncated`` and ``options``.
             on_result: called with every frame's answer.
             on_change: called when the label changes, also to and from unknown.
             on_label: called when the label changes to one of these.
@@ -195,7 +208,7 @@ class Classifier:
                 f"the model has no label {', '.join(sorted(missing))}: choose from {', '.join(self.labels)}"
             )
         opened = open_source(source, every=every, **options)
-        seen = stream(self, opened, smooth=smooth, on_error=on_error)
+        seen = stream(self, opened, smooth=smooth, allow_truncated=allow_truncated, on_error=on_error)
         return Watcher(seen, opened, on_result=on_result, on_change=on_change, on_label=on_label)
 
     def teach(self, label: str, pictures: Iterable[images.Source]) -> "Learned":
@@ -277,9 +290,9 @@ class Classifier:
         if self._follower is None:
             self._follower = Follower(self, every_s, on_change, on_error)
 
-    def _classify(self, picture: images.Source, *, side_by_side: bool) -> Result:
+    def _classify(self, picture: images.Source, allow_truncated: bool, *, side_by_side: bool) -> Result:
         with self._current.borrowed() as loaded:
-            return loaded.classify(picture, side_by_side=side_by_side)
+            return loaded.classify(picture, side_by_side=side_by_side, allow_truncated=allow_truncated)
 
     def close(self) -> None:
         """Free the engine; classifying afterwards raises :class:`ModelError`."""

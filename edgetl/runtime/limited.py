@@ -10,7 +10,7 @@ import numpy as np
 from edgetl.bundle import Bundle
 from edgetl.manifest import Variant
 from edgetl.runtime import choosing, confined
-from edgetl.runtime.replay import Replay
+from edgetl.runtime.replay import Arrays, Replay
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def try_variant(
     """
     name = variant if isinstance(variant, str) else variant.name
     chosen, row = choosing.choose(bundle, name, engine)
-    files, expected = bundle.model_files(chosen), bundle.expected()
+    files = bundle.model_files(chosen)
+    expected: Arrays = bundle.expected()
     replay = Replay(bundle.manifest, expected, decoder_passed=True, seconds=math.inf)
     try:
         ran = confined.run(

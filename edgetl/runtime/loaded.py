@@ -52,16 +52,17 @@ class Loaded:
         """The bundle's classes, then those that were taught on this device."""
         return self.contract.labels + (self.learned.labels if self.learned is not None else ())
 
-    def classify(self, picture: images.Source, *, side_by_side: bool) -> Result:
+    def classify(self, picture: images.Source, *, side_by_side: bool, allow_truncated: bool) -> Result:
         """Classify one picture.
 
         Args:
             picture: see ``Classifier.classify``.
+            allow_truncated: likewise.
             side_by_side: whether others do so at the same time, each in an engine of one thread.
         """
         run = self.engines.run if side_by_side else self.engine.run
         start = time.perf_counter()
-        decoded = images.load(picture, self.contract)
+        decoded = images.load(picture, self.contract, allow_truncated=allow_truncated)
         opened = time.perf_counter()
         pixels = images.fit(decoded, self.contract)
         fitted = time.perf_counter()
@@ -84,6 +85,7 @@ class Loaded:
             answers=said.answers,
             found=said.found,
             version=self.bundle.digest,
+            truncated=decoded.truncated,
         )
 
     def _start_another(self) -> AbstractEngine:

@@ -52,6 +52,8 @@ class Result:
     """The labels that hold, the surest first, of several tasks as ``task=label``; none if it is unknown."""
     version: str = ""
     """Digest of the bundle that answered: the SHA-256 of its manifest."""
+    truncated: bool = False
+    """Whether part of the picture was missing, with grey in its place; refused unless that is allowed."""
 
     def __getitem__(self, task: str) -> Answer:
         """The answer to one of the bundle's tasks.
@@ -78,6 +80,7 @@ class Result:
             "label": self.label,
             "score": self.score,
             "unknown": self.unknown,
+            "truncated": self.truncated,
             "top": [{"label": label, "score": score} for label, score in self.top(top)],
         }
         if self.answers:

@@ -43,6 +43,7 @@ def stream(
     source: "AbstractSource",
     *,
     smooth: int = 1,
+    allow_truncated: bool = False,
     on_error: Callable[[ImageError], object] | None = None,
 ) -> Generator[Seen, None, None]:
     """Classify each frame of a source, and close the source in the end, also where no frame is asked for.
@@ -53,6 +54,7 @@ def stream(
         model: answers.
         source: gives the frames.
         smooth: frames over which the probabilities are averaged, 1 or more.
+        allow_truncated: whether JPEG frames whose end is missing are classified, and marked.
         on_error: told of each frame that is no picture. None raises instead.
 
     Raises:
@@ -63,7 +65,7 @@ def stream(
     if smooth < 1:
         source.close()
         raise UsageError(f"{smooth} frames cannot be averaged: smooth over 1 or more")
-    seen = _seen(model, source, smooth, on_error)
+    seen = _seen(model, source, smooth, allow_truncated, on_error)
     next(seen)  # into its `with`: one that was never begun would leave the source open
     return seen
 
@@ -72,6 +74,7 @@ def _seen(
     model: "Classifier",
     source: "AbstractSource",
     smooth: int,
+    allow_truncated: bool,
     on_error: Callable[[ImageError], object] | None,
 ) -> Generator[Seen, None, None]:
     frames: deque[Frame] = deque()
@@ -85,7 +88,7 @@ def _seen(
     before: tuple[str, ...] | None = None
     # Side by side, a frame would be taken before the answer to the one before it: live frames would age.
     alone = source.live or source.length == 1
-    answers = _one_by_one(model, pictures()) if alone else model.attempt_many(pictures())
+    answers = (_one_by_one if alone else _side_by_side)(model, pictures(), allow_truncated)
     with source, closing(answers):
         yield  # type: ignore[misc]  # to `stream` alone
         for answer in answers:
@@ -104,13 +107,19 @@ def _seen(
 
 
 def _one_by_one(
-    model: "Classifier", pictures: Iterator[images.Source]
+    model: "Classifier", pictures: Iterator[images.Source], allow_truncated: bool
 ) -> Generator[Result | ImageError, None, None]:
     for picture in pictures:
         try:
-            yield model.classify(picture)
+            yield model.classify(picture, allow_truncated=allow_truncated)
         except ImageError as error:
             yield error
+
+
+def _side_by_side(
+    model: "Classifier", pictures: Iterator[images.Source], allow_truncated: bool
+) -> Generator[Result | ImageError, None, None]:
+    return model.attempt_many(pictures, allow_truncated=allow_truncated)
 
 
 def _averaged(bundle: Bundle, last: deque[Result]) -> Result:
@@ -121,4 +130,5 @@ def _averaged(bundle: Bundle, last: deque[Result]) -> Result:
     same = [result.probabilities for result in last if (result.labels, result.version) == kind]
     row = np.stack(same).mean(axis=0, dtype=np.float32)
     said = read(row, newest.labels, bundle.manifest)
-    return replace(newest, **vars(said), probabilities=row)
+    truncated = any(result.truncated for result in last if result.version == newest.version)
+    return replace(newest, **vars(said), probabilities=row, truncated=truncated)

@@ -10,13 +10,12 @@ import json
 import re
 from dataclasses import dataclass, replace
 
+from edgetl import limits
 from edgetl.errors import BundleError, SignatureError
 from edgetl.manifest import SIGNATURES, read_json
 
 PAYLOAD_TYPE = "application/vnd.edgetl.manifest+json"
 MOST_SIGNATURES = 16
-MOST_BYTES = 600_000
-"""Base64 of the largest manifest, and the signatures."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,11 @@ class Envelope:
         return json.dumps(value, indent=1) + "\n"
 
 
+def most_bytes() -> int:
+    """Of a file of signatures: the largest manifest in base64, and all else."""
+    return limits.current().manifest_bytes * 4 // 3 + 16_000
+
+
 def read(data: bytes) -> Envelope:
     """Read the bytes of a file of signatures.
 
@@ -66,7 +70,7 @@ def read(data: bytes) -> Envelope:
         SignatureError: it is not as edgetl writes it.
     """
     try:
-        value = read_json(data, "it", max_bytes=MOST_BYTES)
+        value = read_json(data, "it", max_bytes=most_bytes())
         signatures = tuple(
             Signature(one["keyid"], base64.b64decode(one["sig"], validate=True))
             for one in value["signatures"]

@@ -11,9 +11,10 @@ import zlib
 from collections.abc import Iterator
 from typing import Protocol
 
+from edgetl import limits
 from edgetl.errors import DamagedBundleError, UsageError
-from edgetl.manifest import MAX_BYTES, NAME, SIGNATURES, FileEntry, Manifest, parse
-from edgetl.signing import MOST_BYTES
+from edgetl.manifest import NAME, SIGNATURES, FileEntry, Manifest, parse
+from edgetl.signing import most_bytes
 
 SUFFIX = ".zip"
 CHUNK_BYTES = 1 << 18
@@ -59,9 +60,10 @@ def refuse_too_large(manifest: Manifest) -> None:
     Raises:
         UsageError: the bundle is too large.
     """
-    total = sum(entry.size_bytes for entry in manifest.entries) + MAX_BYTES + MOST_BYTES
+    most = limits.current().manifest_bytes
+    total = sum(entry.size_bytes for entry in manifest.entries) + most + most_bytes()
     # Headers and directory are less than the names and sizes in the manifest, four times over.
-    if total + 4 * MAX_BYTES > _MOST_SIZE:
+    if total + 4 * most > _MOST_SIZE:
         raise UsageError(f"the bundle has {total} bytes, too many for one zip: install the folder itself")
 
 
@@ -89,13 +91,13 @@ class Reader:
         self._stream, self._where = stream, where
         self._members: list[tuple[str, int, int]] = []
         self._at = 0
-        self.manifest_bytes = b"".join(self._file(NAME, MAX_BYTES, self._header()))
+        self.manifest_bytes = b"".join(self._file(NAME, limits.current().manifest_bytes, self._header()))
         self.manifest = parse(self.manifest_bytes)
         refuse_too_large(self.manifest)
         self.signatures: bytes | None = None
         self._next = self._header()
         if self._next[0] == SIGNATURES:
-            self.signatures = b"".join(self._file(SIGNATURES, MOST_BYTES, self._next))
+            self.signatures = b"".join(self._file(SIGNATURES, most_bytes(), self._next))
             self._next = self._header()
 
     def contents(self) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:

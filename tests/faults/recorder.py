@@ -4,11 +4,10 @@ What libraries write by themselves is seen too, by looking at the folder before 
 written then, and must lie under a temporary name: a write elsewhere is a write that goes round the seam.
 """
 
-import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ from typing import Any
 import pytest
 
 from edgetl import disk
-from edgetl.files import leftovers
 
-DEAD = "4194999-0"
-"""The mark of a process that is not running: numbers end at 4194304."""
 TEMPORARY = re.compile(r"\..+\.tmp-(old-)?\d+")
 SEAM = (
     "create",
@@ -69,18 +65,10 @@ def temporary_names(root: Path) -> list[str]:
     return sorted(path.name for path in root.rglob("*") if TEMPORARY.match(path.name))
 
 
-@contextlib.contextmanager
-def as_another_process() -> Iterator[None]:
-    """Whatever is left behind in the block is a dead process's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(leftovers, "_writer", lambda: DEAD)
-        yield
-
-
 def record(root: Path, command: Callable[[], object]) -> list[Operation]:
-    """Run a command and write down what it does below ``root``, as if by a process that is dead now."""
+    """Run a command and write down what it does below ``root``."""
     recorder = _Recorder(root)
-    with as_another_process(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         for name in SEAM:
             patch.setattr(disk, name, recorder.overheard(name, getattr(disk, name)))
         recorder.look()

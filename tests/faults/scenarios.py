@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bench_reports
 import numpy as np
 import pytest
 import teachable
 
 from edgetl import disk, files
+from edgetl.benchmarks import reading
 from edgetl.bundle import Bundle
+from edgetl.cli import bench
 from edgetl.errors import UsageError
 from edgetl.runtime import engines, teaching, threads
 from edgetl.runtime.teaching import beside, store
@@ -61,6 +64,8 @@ class Scenario:
     """Whether it is what the next command must lead to."""
     may_go_on: bool = False
     """Whether the command does its work where it cannot write: what it would keep only saves time."""
+    own_cache: bool = True
+    """Whether the cache is below the root, and so what is written there is recorded too."""
     exchange: bool = True
     """Whether folders can change places."""
     spare: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +78,8 @@ class Scenario:
     def at(self, root: Path) -> Iterator[None]:
         """The surroundings of a command: its cache and its temporary files below the root."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("EDGETL_CACHE", str(root / "cache"))
+            if self.own_cache:
+                patch.setenv("EDGETL_CACHE", str(root / "cache"))
             if not self.exchange:
                 patch.setattr(disk, "exchange", _no_exchange)
             yield
@@ -307,6 +313,27 @@ def _every_photo_in_its_place(found: Value, before: Value, _after: Value) -> boo
     return bool(found[0] == before[0]) and _every_photo(found, None, None)
 
 
+def _report(runs: int) -> Any:
+    return bench_reports.report(bench_reports.result(), bench_reports.result("onnx-int8", threads=runs))
+
+
+def _write_report(root: Path, threads: int) -> None:
+    bench._write(root / "insects-bench", _report(threads), bench_reports.manifest())
+
+
+def _read_report(root: Path) -> Value:
+    place = root / "insects-bench"
+    if (place / "bench.json").exists():
+        reading.read_report(place)
+    return {path.name: path.read_bytes() for path in place.glob("bench.*")}
+
+
+def _each_old_or_new(found: Value, before: Value, after: Value) -> bool:
+    return all(data in (before.get(name), after[name]) for name, data in found.items()) and set(
+        before
+    ) <= set(found)
+
+
 def _nothing(_root: Path) -> None:
     """An empty folder."""
 
@@ -363,7 +390,7 @@ SCENARIOS = (
         lambda root: _checkpoint(root, 2, 3, 4),
         _read_checkpoint,
         fits=_not_before,
-        spare=dict.fromkeys(("tuning/.even", "tuning/.odd", "tuning"), "only the last one is looked for"),
+        spare=dict.fromkeys(("tuning/.even*", "tuning/.odd*", "tuning"), "only the last one is looked for"),
     ),
     Scenario("the first class taught", _bundle, lambda root: _teach(root, "dog", 3), _read_taught),
     Scenario("a second class taught", _taught_one, lambda root: _teach(root, "owl", 4), _read_taught),
@@ -378,6 +405,14 @@ SCENARIOS = (
         fits=_every_photo,
         settled=_every_photo_in_its_place,
         spare={f"data/{quarantine.FOLDER}": "the folders for the files are made next, and flush it too"},
+    ),
+    Scenario(
+        "a report of bench",
+        lambda root: _write_report(root, 1),
+        lambda root: _write_report(root, 2),
+        _read_report,
+        fits=_each_old_or_new,
+        spare={"insects-bench": "the last of its four files flushes it for the others"},
     ),
     Scenario(
         "photos brought back",

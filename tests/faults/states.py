@@ -54,7 +54,7 @@ class History:
 
     def state(self, kept: Sequence[Effect]) -> Tree:
         """The tree of a disk that kept these effects."""
-        content = {file: bytearray(data) for file, data in self.content.items()}
+        content = dict(self.content)
         entries = {folder: dict(names) for folder, names in self.entries.items()}
         for effect in kept:
             if effect.folder >= 0:
@@ -64,17 +64,17 @@ class History:
                     else:
                         entries[effect.folder][name] = number
             else:
-                file = content[effect.file]
+                file, end = content[effect.file], effect.offset + len(effect.data)
                 if effect.offset < 0:  # the whole content anew
-                    file[:] = effect.data
+                    content[effect.file] = effect.data
                 else:
-                    file.extend(bytes(max(0, effect.offset - len(file))))
-                    file[effect.offset : effect.offset + len(effect.data)] = effect.data
+                    head = file[: effect.offset].ljust(effect.offset, b"\0")
+                    content[effect.file] = head + effect.data + file[end:]
         tree: Tree = {}
 
         def walk(folder: int, above: str) -> None:
             for name, number in sorted(entries[folder].items()):
-                tree[above + name] = None if number in entries else bytes(content[number])
+                tree[above + name] = None if number in entries else content[number]
                 if number in entries:
                     walk(number, f"{above}{name}/")
 
@@ -215,9 +215,15 @@ class State:
     """What one kill or power cut left."""
 
     why: str
-    tree: Tree
+    history: History
+    kept: Sequence[Effect]
     ended: bool
     """Whether the command had ended before: then what it did must be there."""
+
+    @property
+    def tree(self) -> Tree:
+        """What stands on the disk."""
+        return self.history.state(self.kept)
 
 
 def kills(found: History) -> Iterator[State]:
@@ -225,13 +231,11 @@ def kills(found: History) -> Iterator[State]:
     last = len(found.operations) - 1
     for at in range(-1, last + 1):
         done = [effect for effect in found.effects if effect.at <= at]
-        yield State(f"killed after {_told(found, at)}", found.state(done), at == last)
+        yield State(f"killed after {_told(found, at)}", found, done, at == last)
         for size in sorted({1, len(done[-1].data) // 2, len(done[-1].data) - 1}) if done else ():
             if done[-1].at == at and 0 < size < len(done[-1].data):
                 torn = replace(done[-1], data=done[-1].data[:size])
-                yield State(
-                    f"killed {size} bytes into {_told(found, at)}", found.state([*done[:-1], torn]), False
-                )
+                yield State(f"killed {size} bytes into {_told(found, at)}", found, [*done[:-1], torn], False)
 
 
 def power_cuts(found: History, effects: Sequence[Effect], *, first: int = 0) -> Iterator[State]:
@@ -243,15 +247,16 @@ def power_cuts(found: History, effects: Sequence[Effect], *, first: int = 0) -> 
     for at in range(last, first - 2, -1):
         lost = {place for place, one in enumerate(effects) if one.at <= at and not _is_durable(one, at)}
         told = f"power cut after {_told(found, at)}"
-        yield State(f"{told}, all lost", _keep(found, effects, at, lost), at == last)
+        yield State(f"{told}, all lost", found, _keep(effects, at, lost), at == last)
         for place in sorted(lost):
-            yield State(f"{told}, {place} lost", _keep(found, effects, at, {place}), at == last)
-            yield State(f"{told}, only {place} kept", _keep(found, effects, at, lost - {place}), at == last)
+            yield State(f"{told}, {place} lost", found, _keep(effects, at, {place}), at == last)
+            yield State(f"{told}, only {place} kept", found, _keep(effects, at, lost - {place}), at == last)
             size = len(effects[place].data)
             for torn in (0, size // 2) if size else ():
                 yield State(
                     f"{told}, {place} torn at {torn}",
-                    _keep(found, effects, at, set(), {place: (torn, torn == 0)}),
+                    found,
+                    _keep(effects, at, set(), {place: (torn, "cut" if torn else "zeros")}),
                     at == last,
                 )
 
@@ -265,36 +270,45 @@ def drawn_power_cuts(found: History, count: int, chance: np.random.Generator) ->
         share = chance.random()
         lost = {place for place in open_ if chance.random() < share}
         torn = {
-            place: (int(chance.integers(0, len(effects[place].data) + 1)), bool(chance.integers(2)))
+            place: (
+                int(chance.integers(0, len(effects[place].data) + 1)),
+                ("cut", "zeros", "zeros first")[chance.integers(3)],
+            )
             for place in open_
             if place not in lost and effects[place].data and chance.random() < 0.5
         }
-        tree = _keep(found, effects, at, lost, torn)
+        kept = _keep(effects, at, lost, torn)
         yield State(
             f"drawn power cut {number} after {_told(found, at)}: {sorted(lost)} lost, {torn} torn",
-            tree,
+            found,
+            kept,
             at == last,
         )
 
 
 def _keep(
-    found: History,
     effects: Sequence[Effect],
     at: int,
     lost: set[int],
-    torn: dict[int, tuple[int, bool]] | None = None,
-) -> Tree:
-    """Torn: how many bytes are kept, and whether zeros stand for the rest."""
+    torn: dict[int, tuple[int, str]] | None = None,
+) -> list[Effect]:
+    """Torn: how many bytes are kept, and whether the rest is cut, zeros, or zeros and before them."""
     kept = []
     for place, effect in enumerate(effects):
         if effect.at > at or place in lost or (effect.needs in lost):
             continue
         if torn and place in torn:
-            size, zeros = torn[place]
-            rest = bytes(len(effect.data) - size) if zeros else b""
-            effect = replace(effect, data=effect.data[:size] + rest)
+            effect = replace(effect, data=_torn(effect.data, *torn[place]))
         kept.append(effect)
-    return found.state(kept)
+    return kept
+
+
+def _torn(data: bytes, size: int, rest: str) -> bytes:
+    """What is left of data of which one part reached the disk."""
+    if rest == "cut":
+        return data[:size]
+    zeros = bytes(len(data) - size)
+    return data[:size] + zeros if rest == "zeros" else zeros + data[len(data) - size :]
 
 
 def _is_durable(effect: Effect, at: int) -> bool:

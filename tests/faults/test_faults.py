@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,70 +19,10 @@ from deep import SEED, cases
 from edgetl.errors import EdgetlError, WriteError
 from faults import states
 from faults.failing import Fault, failing
-from faults.recorder import Tree, as_another_process, record, temporary_names, tree_of
+from faults.judging import Recording, distinct, recording_of, unneeded_flushes
+from faults.recorder import record
 from faults.scenarios import SCENARIOS, Scenario, Value
-from faults.states import History, State
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A command that ran undisturbed."""
-
-    scenario: Scenario
-    history: History
-    before: Value
-    after: Value
-
-    def fault(self, state: State, room: Path, *, go_on: bool) -> str | None:
-        """What is wrong with a state; None where nothing is."""
-        lay_out(state.tree, room)
-        with self.scenario.at(room):
-            try:
-                found = self.scenario.read(room)
-            except Exception as error:  # noqa: BLE001 - whatever a reader raises is a fault
-                return f"{state.why}: cannot be read: {error!r}"
-            if state.ended and found != self.after:
-                return f"{state.why}: the command had ended, and found is {found!r}"
-            if not self.scenario.fits(found, self.before, self.after):
-                return f"{state.why}: found is {found!r}"
-            return self.after_the_next(room, state.why) if go_on else None
-
-    def after_the_next(self, room: Path, why: str) -> str | None:
-        """What is wrong once the next command has run."""
-        try:
-            (self.scenario.again or self.scenario.run)(room)
-            found = self.scenario.read(room)
-        except Exception as error:  # noqa: BLE001
-            return f"{why}: the next command failed: {error!r}"
-        if not self.scenario.settled(found, self.before, self.after):
-            return f"{why}: after the next command found is {found!r}"
-        if left := temporary_names(room):
-            return f"{why}: the next command left {left}"
-        return None
-
-
-def lay_out(tree: Tree, room: Path) -> None:
-    """Make a folder look like a tree."""
-    shutil.rmtree(room, ignore_errors=True)
-    room.mkdir(parents=True)
-    for path, data in sorted(tree.items()):
-        if data is None:
-            (room / path).mkdir()
-        else:
-            (room / path).write_bytes(data)
-
-
-def recording_of(scenario: Scenario, room: Path) -> Recording:
-    """Prepare, run and read once."""
-    room.mkdir()
-    with scenario.at(room):
-        scenario.prepare(room)
-        before, tree = scenario.read(room), tree_of(room)
-        operations = record(room, lambda: scenario.run(room))
-        found = states.history(tree, operations)
-        # What was recorded is all that was done: else the states below would be of another command.
-        assert found.state(found.effects) == tree_of(room)
-        return Recording(scenario, found, before, scenario.read(room))
+from faults.states import History
 
 
 @pytest.fixture
@@ -115,41 +54,22 @@ def test_a_kill_before_after_or_within_any_operation_leaves_the_old_or_the_new(
         assert recording.fault(state, room / "state", go_on=True) is None
 
 
-def distinct(found: Iterator[State]) -> Iterator[State]:
-    """Each state once."""
-    seen: set[int] = set()
-    for state in found:
-        key = hash((state.ended, frozenset(state.tree.items())))
-        if key not in seen:
-            seen.add(key)
-            yield state
-
-
 def test_a_power_cut_leaves_the_old_or_the_new_whatever_was_not_flushed(
     recording: Recording, room: Path
 ) -> None:
     chance = np.random.default_rng([SEED, len(recording.scenario.name)])
-    plain = states.power_cuts(recording.history, recording.history.effects)
-    most = cases(40, 1_000_000)
+    plain = list(states.power_cuts(recording.history, recording.history.effects))
     # In the short form every so many of the plain ones; in the deep one all.
-    plain_ones = list(distinct(plain))
-    step = max(1, len(plain_ones) // most)
-    drawn = states.drawn_power_cuts(recording.history, cases(20, 1000), chance)
-    for number, state in enumerate(distinct(itertools.chain(plain_ones[::step], drawn))):
-        assert recording.fault(state, room / "state", go_on=number % 5 == 0 or len(plain_ones) < most) is None
+    step = max(1, len(plain) // cases(30, len(plain)))
+    drawn = states.drawn_power_cuts(recording.history, cases(90, 4000), chance)
+    for number, state in enumerate(distinct(itertools.chain(plain[::step], drawn))):
+        assert recording.fault(state, room / "state", go_on=number % 5 == 0) is None
 
 
 def test_without_any_one_flush_a_power_cut_loses_something(recording: Recording, room: Path) -> None:
-    flushes = recording.history.flushes
-    unneeded = []
-    for flush in flushes:
-        effects = recording.history.without(flush)
-        cut = distinct(states.power_cuts(recording.history, effects, first=flush))
-        if not any(recording.fault(state, room / "state", go_on=False) for state in cut):
-            unneeded.append(recording.history.operations[flush].path)
-    spare = recording.scenario.spare
-    assert [path for path in unneeded if not any(path.startswith(known) for known in spare)] == []
-    assert len(unneeded) < len(flushes)
+    unneeded = unneeded_flushes(recording, room / "state")
+    assert unneeded == []
+    assert recording.history.flushes
 
 
 # --- a failing disk ------------------------------------------------------------------------------
@@ -175,7 +95,7 @@ def test_a_disk_that_fails_at_any_operation_leaves_the_old_or_the_new(
             before = scenario.read(place)
             fault = Fault(number, code, for_ever, short=kind == "short")
             told: EdgetlError | None = None
-            with as_another_process(), failing(fault):
+            with failing(fault):
                 try:
                     scenario.run(place)
                 except EdgetlError as error:  # any other class is a failure of this test

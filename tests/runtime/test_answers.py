@@ -57,7 +57,7 @@ def test_a_bundle_of_one_answer_has_no_tasks(tmp_path: Path) -> None:
     with edgetl.load(support.write_fake_bundle(tmp_path / "insects.edgetl")) as model:
         result = model.classify(support.scene())
     assert (result.answers, result.found) == ((), ("bee",))
-    assert set(result.to_dict()) == {"label", "score", "unknown", "top", "timings_ms"}
+    assert set(result.to_dict()) == {"label", "score", "unknown", "truncated", "top", "timings_ms"}
     with pytest.raises(UsageError, match="it has but one, the result itself"):
         result["bee"]
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import edgetl
+from edgetl import limits
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, ModelError
 from edgetl.runtime import confined, engines, limited, trial
@@ -211,9 +212,10 @@ def test_a_model_above_the_limit_is_refused_unread(
     colour_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = Bundle.open(colour_bundle)
+    monkeypatch.setattr(limits, "current", lambda: limits.Limits(model_bytes=100))
     monkeypatch.setattr(Bundle, "read", lambda *_: pytest.fail("it was read"))
     with pytest.raises(BundleError, match="the limit for a model is 100"):
-        bundle.model_files(bundle.variant("tflite-int8"), max_bytes=100)
+        bundle.model_files(bundle.variant("tflite-int8"))
 
 
 # --- what the process may not do ---------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def test_it_goes_into_json_with_its_unit() -> None:
         "label": "class 1",
         "score": 0.5,
         "unknown": False,
+        "truncated": False,
         "top": [{"label": "class 1", "score": 0.5}, {"label": "class 0", "score": 0.25}],
         "timings_ms": {"decode": 1.0, "resize": 2.0, "infer": 30.0, "post": 0.4},
     }

@@ -88,7 +88,7 @@ def changed(draw: random.Random, whole: Files) -> Files:
 
 
 def let_in(room: Path, whole: Files, files: Files) -> list[str]:
-    """Which form of the bundle gets through with bytes that alice has not signed, of those that were changed."""
+    """Which form of the bundle gets through with bytes that alice has not signed."""
     forms = {"zip": unpacked, "folder": opened}
     if set(files) == {ZIP}:
         del forms["folder"]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from edgetl.images import DEFAULT_LIMITS
+from edgetl import limits
 
 # ITU-T T.81, B.1.1.2: after a marker's FF comes any number of fill bytes FF, then its code. In coded data
 # FF 00 is a byte FF, and D0 to D7 restart the decoder; any other code ends the scan.
@@ -22,9 +22,12 @@ class JpegCutter:
     found. How the stream is divided into calls makes no difference. Method: ITU-T T.81, annex B.
     """
 
-    def __init__(self, limit_bytes: int = DEFAULT_LIMITS.size_bytes) -> None:
-        """Start at the beginning of a stream; a picture over ``limit_bytes`` is skipped."""
-        self._limit = limit_bytes
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        """Start at the beginning of a stream; a picture over ``limit_bytes`` is skipped.
+
+        None takes this machine's limit, see :mod:`edgetl.limits`.
+        """
+        self._limit = limits.current().picture_bytes if limit_bytes is None else limit_bytes
         self._data = bytearray()
         self._at = 0  # all before it is looked at; 0 while a start is searched, which then is at 0
         self._in_scan = False

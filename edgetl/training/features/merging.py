@@ -1,11 +1,13 @@
 """Many small shards, which kills and small datasets leave, become few."""
 
 import contextlib
+import fcntl
 from collections import defaultdict
 from pathlib import Path
 
+from edgetl import files
 from edgetl.errors import WriteError
-from edgetl.training.features.shards import Shard, Writer
+from edgetl.training.features.shards import HEAD, SUFFIX, Shard, Writer
 from edgetl.training.features.table import open_shards
 
 _LARGE = 8192
@@ -20,6 +22,7 @@ def merge(folder: Path) -> None:
     Killed in the middle it leaves rows twice, which harms nobody. Shards that another process writes or
     merges are not touched; whoever reads one that is removed has it open still.
     """
+    _remove_empty(folder)
     by_size: dict[int, list[Shard]] = defaultdict(list)
     shards = open_shards(folder)
     for shard in shards:
@@ -31,6 +34,22 @@ def merge(folder: Path) -> None:
                 _merge(group, folder)
     for shard in shards:
         shard.close()
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove what a kill, a power cut or a full disk left of a shard before its first record was whole."""
+    for path in folder.glob(f"[!.]*{SUFFIX}"):
+        # OSError: it is still written. ValueError: it is no shard, or one of another layout, and stays.
+        with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            begun = file.read(HEAD + 1)
+            if len(begun) <= HEAD or not begun.strip(b"\0") or not _count(path):
+                files.remove(path, durable=False)
+
+
+def _count(path: Path) -> int:
+    with contextlib.closing(Shard(path)) as shard:
+        return shard.count
 
 
 def _merge(group: list[Shard], folder: Path) -> None:

@@ -33,7 +33,8 @@ FULL = 65_536
 """Records a shard gets before the next is begun: 340 MB of 1,280 features."""
 _MAGIC = b"edgetl\0\2"
 _DIGEST, _CRC = 32, 4
-_HEAD = len(_MAGIC) + 4 + _CRC  # magic, features of a picture, CRC-32 of both
+HEAD = len(_MAGIC) + 4 + _CRC
+"""Bytes before the first record: magic, features of a picture, CRC-32 of both."""
 _CHUNK = 1024
 """Records read at a time by whoever reads them all."""
 _ENTRY = np.dtype([("key", ">u8", 2), ("place", "<u4")])
@@ -64,7 +65,7 @@ class Shard:
         self._file = os.open(path, os.O_RDONLY)
         self.close = weakref.finalize(self, os.close, self._file)
         """Close the file now and not when nobody has the shard any more."""
-        head = os.pread(self._file, _HEAD, 0)
+        head = os.pread(self._file, HEAD, 0)
         self.width = int.from_bytes(head[len(_MAGIC) : -_CRC], "little")
         """Features of a picture."""
         if head != _head(self.width):
@@ -75,11 +76,11 @@ class Shard:
     @property
     def count(self) -> int:
         """Records that are in it by now."""
-        return max(0, (os.fstat(self._file).st_size - _HEAD) // self._size)
+        return max(0, (os.fstat(self._file).st_size - HEAD) // self._size)
 
     def read(self, place: int, key: tuple[int, int]) -> bytes | None:
         """The features of one record as bytes, None unless it is whole and that picture's."""
-        record = os.pread(self._file, self._size, _HEAD + place * self._size)
+        record = os.pread(self._file, self._size, HEAD + place * self._size)
         if not self._is_whole(record) or struct.unpack_from(">QQ", record) != key:
             return None
         return record[_DIGEST:-_CRC]
@@ -124,7 +125,7 @@ class Shard:
     def records(self) -> Iterator[tuple[int, bytes]]:
         """Place and bytes of each record that is whole, a block of them in memory at a time."""
         for first in range(0, self.count, _CHUNK):
-            block = os.pread(self._file, _CHUNK * self._size, _HEAD + first * self._size)
+            block = os.pread(self._file, _CHUNK * self._size, HEAD + first * self._size)
             for number in range(len(block) // self._size):
                 record = block[number * self._size : (number + 1) * self._size]
                 if self._is_whole(record):
@@ -163,7 +164,7 @@ class Shard:
             _head(self.width)
         ):
             return None
-        entries = np.frombuffer(body[_HEAD:], _ENTRY)
+        entries = np.frombuffer(body[HEAD:], _ENTRY)
         if len(entries) and int(entries["place"].max()) >= self.count:
             return None  # the shard was cut short
         return entries["key"].astype(np.uint64), entries["place"].astype(np.uint32)
@@ -235,7 +236,8 @@ class Writer:
         if self._log is not None:
             self._log.close()
             if not self._keys:
-                files.remove(self._log.path, durable=False)
+                with contextlib.suppress(OSError):  # it has no record: merging removes it
+                    files.remove(self._log.path, durable=False)
         self._log, self._keys = None, bytearray()
 
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgetl import files
 from edgetl.errors import CacheError, WriteError
 from edgetl.training.features.merging import merge
 from edgetl.training.features.shards import SUFFIX, Writer, record_bytes
@@ -193,3 +194,19 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert len(FeatureTable(tmp_path)) == 50
     assert [path.suffix for path in tmp_path.iterdir() if path.suffix == ".index"] == [".index"]
     assert len(FeatureTable(tmp_path)) == 50
+
+
+def test_what_was_left_of_a_shard_without_a_record_goes_and_all_else_stays(tmp_path: Path) -> None:
+    whole = write(tmp_path, range(1)).rename(tmp_path / "whole.rows")
+    content = bytearray(whole.read_bytes())
+    for left, size in (("nothing", 0), ("head", 16), ("torn head", 9), ("torn record", len(content) - 1)):
+        (tmp_path / f"{left}.rows").write_bytes(content[:size])
+    (tmp_path / "zeros.rows").write_bytes(bytes(len(content)))
+    (tmp_path / "other.rows").write_bytes(b"edgetl\0\3" + content[8:])
+    grows = files.Log(tmp_path / "grows.rows")
+    merge(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.rows")) == ["grows.rows", "other.rows", "whole.rows"]
+    grows.close()
+    merge(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.rows")) == ["other.rows", "whole.rows"]
+    assert FeatureTable(tmp_path)[name(0)].tobytes() == row(0).tobytes()
