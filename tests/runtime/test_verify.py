@@ -58,7 +58,8 @@ def test_a_bundle_of_every_format_is_replayed_side_by_side(colour_bundle: Path) 
     found = edgetl.verify(colour_bundle)
     names = [variant.name for variant in Bundle.open(colour_bundle).manifest.variants]
     assert [check.variant for check in found.variants] == names
-    assert found.files == 3 + 1 + 5  # pictures, their answers, and the models, of which OpenVINO has two
+    # Pictures, their answers, the labels, and the models, of which OpenVINO has two.
+    assert found.files == 3 + 1 + 1 + 5
     json.dumps(found.to_dict(), allow_nan=False)
 
 
@@ -170,11 +171,28 @@ def test_labels_that_are_not_the_models_are_found(tmp_path: Path) -> None:
     place = support.write_bundle(
         tmp_path / "four.edgetl",
         {"fake-float32": model},
-        {"fake-float32": three},
+        {"fake-float32": np.array([[0.2, 0.7, 0.1, 0.0]], np.float32)},
         contract,
         pictures=[support.encoded(support.scene())],
     )
     assert edgetl.verify(place).variants[0].differs == "engine"
+
+
+def test_recorded_answers_of_other_labels_are_refused(tmp_path: Path) -> None:
+    contract = Contract(32, 32, labels=("ant", "bee", "cat", "dog"))
+    three = np.array([[0.2, 0.7, 0.1]], np.float32)
+    model = {"model.fake": support.fake_model(three[0].tolist(), contract.shape)}
+    place = support.write_bundle(
+        tmp_path / "four.edgetl",
+        {"fake-float32": model},
+        {"fake-float32": three},
+        contract,
+        pictures=[support.encoded(support.scene())],
+    )
+    with pytest.raises(
+        DamagedBundleError, match=r"has keras as float32 \(1, 3\), where \(1, 4\) numbers are due"
+    ):
+        edgetl.verify(place)
 
 
 def test_no_engine_starts_before_every_file_is_checked(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,3 +256,10 @@ def test_the_command_names_what_differs(bundle: Path) -> None:
     assert "decoder  same pixels to the bit, 3 pictures" in done.stdout
     assert "fake-float32      FAILED: fake" in done.stdout
     assert "fake-int8         ok in fake" in done.stdout
+
+
+def test_a_document_that_was_changed_is_named(tmp_path: Path) -> None:
+    folder = support.write_fake_bundle(tmp_path / "insects.edgetl")
+    (folder / "labels.txt").write_text("bee\nant\ncat\n")
+    with pytest.raises(DamagedBundleError, match=r"labels\.txt is not the file that was exported"):
+        edgetl.verify(folder)
