@@ -37,7 +37,9 @@ class Contract:
             (_is_size(self.height) and _is_size(self.width), "height and width are 8 to 4096 pixels"),
             (self.resize in get_args(Resize), "resize is crop or squash"),
             (
-                isinstance(self.crop_fraction, (int, float)) and 0 < self.crop_fraction <= 1,
+                isinstance(self.crop_fraction, (int, float))
+                and not isinstance(self.crop_fraction, bool)
+                and 0 < self.crop_fraction <= 1,
                 "crop_fraction is above 0 and at most 1",
             ),
             (self.interpolation in get_args(Interpolation), "interpolation is bilinear or bicubic"),

@@ -170,6 +170,7 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
             r"manifest\.variants\[0\]\.score has unknown or missing keys: images",
         ),
         ("contract.mean", 127, "a contract has exactly the keys"),
+        ("contract.crop_fraction", True, "crop_fraction is above 0 and at most 1"),
         ("name", 3, r"manifest\.name is int, not str"),
         ("variants", {}, r"manifest\.variants is dict, not tuple"),
         ("variants", [7], r"manifest\.variants\[0\] is not an object"),

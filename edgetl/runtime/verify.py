@@ -78,7 +78,7 @@ def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Veri
     models = {variant.name: opened.model_files(variant) for variant in manifest.variants}
     pictures = [opened.read(entry) for entry in manifest.golden.pictures]
     expected = opened.expected()
-    others = [manifest.exemplars] if manifest.exemplars is not None else []
+    others = [*manifest.documents, *([manifest.exemplars] if manifest.exemplars is not None else [])]
     for entry in others:
         opened.read(entry)
     files = len(pictures) + 1 + len(others) + sum(map(len, models.values()))

@@ -159,14 +159,18 @@ def _is_tight(root: Path, manifest: Manifest, kept: set[str | None]) -> bool:
 
 def _copy(source: Source, folder: Path) -> None:
     for entry, pieces in source.contents():
-        files.write_pieces(folder / entry.path, _checked(entry, pieces), needed=entry.size_bytes)
+        files.write_pieces(folder / entry.path, checked(entry, pieces), needed=entry.size_bytes)
     if source.signatures is not None:
         files.write_bytes(folder / SIGNATURES, source.signatures)
     files.write_bytes(folder / MANIFEST, source.manifest_bytes)
 
 
-def _checked(entry: FileEntry, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces, each handed on as it comes; an error at their end if they are not those of the manifest."""
+def checked(entry: FileEntry, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, each handed on as it comes.
+
+    Raises:
+        DamagedBundleError: at their end, if they are not those that the manifest names.
+    """
     total, hashed = 0, hashlib.sha256()
     for piece in pieces:
         total += len(piece)
