@@ -129,12 +129,13 @@ def write(room: Path, files: Files) -> None:
         place_of(room, name).write_bytes(data)
 
 
-def through_the_commands(room: Path, refused: bool) -> None:
+def through_the_commands(room: Path, verified: bool) -> None:
     store = room / "store"
     sources = [room / "tiny.edgetl", room / "tiny.zip"]
     calls: list[list[Any]] = [["install", source, "--into", store] for source in sources]
-    if refused:  # else an engine would be started, which is not what is tried here
-        calls += [["info", sources[0]], ["verify", sources[0]]]
+    calls.append(["info", sources[0]])
+    if verified:  # not whole ones: an engine would be started, which is not what is tried here
+        calls.append(["verify", sources[0]])
         # Load reads the manifest and a model; a damaged picture of the self-test is none of its business.
         if not model_is_whole(sources[0]):
             with pytest.raises(EdgetlError):
@@ -159,7 +160,7 @@ def test_no_mutation_gets_through(room: Path) -> None:
         try:
             assert let_in(room, whole, files) == []
             if number % 100 == 0:
-                through_the_commands(room, refused=not bundle_is_whole(room))
+                through_the_commands(room, verified=number % 1000 == 0 and not bundle_is_whole(room))
         except BaseException:
             kept = CORPUS / "bundles" / f"mutated-{SEED}-{number}.json"
             kept.write_text(json.dumps({name: data.hex() for name, data in files.items()}, indent=1))
@@ -192,4 +193,4 @@ def test_what_once_got_through_or_failed_is_refused(room: Path, case: Path) -> N
     files = {name: bytes.fromhex(data) for name, data in json.loads(case.read_text()).items()}
     write(room, files)
     assert let_in(room, whole, files) == []
-    through_the_commands(room, refused=not bundle_is_whole(room))
+    through_the_commands(room, verified=not bundle_is_whole(room))
