@@ -140,7 +140,7 @@ def manifest(
         "openvino-float32": 13_700_000,
         "openvino-int8": 4_100_000,
     }
-    entry = FileEntry("file", "0" * 64, 1)
+    picture, expected = (FileEntry(f"golden/{name}", "0" * 64, 1) for name in ("0.jpg", "expected.npz"))
     variants = []
     for number, (name, size) in enumerate(sizes.items()):
         format_name, _, precision = name.partition("-")
@@ -159,7 +159,7 @@ def manifest(
         pick=pick,
         pick_reason=f"{pick}: the smallest whose drop stays under one point",
         reject_threshold=None,
-        golden=Golden((entry,), entry),
+        golden=Golden((picture,), expected),
     )
 
 

@@ -200,7 +200,8 @@ def _uprights(image: Image.Image) -> list[Image.Image]:
     if read == [None]:
         blob = image.info.get("exif", b"")
         for order in ("<", ">"):
-            if (at := blob.find(struct.pack(f"{order}HHI", 0x0112, 3, 1))) >= 0:
+            at = blob.find(struct.pack(f"{order}HHI", 0x0112, 3, 1))
+            if 0 <= at <= len(blob) - 10:
                 read += struct.unpack_from(f"{order}H", blob, at + 8)
     found = [turns.get(held) if isinstance(held, int) else None for held in read]
     return [image.transpose(Image.Transpose[turn]) if turn else image for turn in found]

@@ -148,7 +148,7 @@ def refused(data: bytes) -> bool:
     try:
         images.decode(data, SMALL)
     except ImageError as error:
-        assert re.search("truncated or damaged|is no picture|is empty", str(error))  # noqa: PT017
+        assert re.search("truncated or damaged|is no picture|is empty|more than the limit", str(error))  # noqa: PT017
         return True
     return False
 
@@ -343,8 +343,11 @@ def test_a_second_decoder_agrees_on_the_pixels() -> None:
     )
     compared = 0
     for number in range(deep.cases(4000, 40_000)):
-        what, _, data = picture_mutations.picture(number)
+        what, sample, data = picture_mutations.picture(number)
         if what.split(":")[0] not in kinds or "spliced" in what or "joined" in what:
+            continue
+        # Of 5 bits OpenCV makes 8 by shifting, Pillow by scaling; what a palette lacks is up to each.
+        if data.startswith(b"BM") and data[28:30] != sample[28:30]:
             continue
         try:
             header = images.open_header(data)

@@ -2,6 +2,6 @@
 
 ``jpeg``, ``png``, ``gif``, ``webp``, ``bmp`` and ``tiff`` each have ``check(data, limits)``, which walks the
 structure of a file before Pillow sees it, in time and memory that do not depend on what the file claims.
-Pillow parses most structures in Python and trusts counts and offsets, so some files of a megabyte would keep
-it busy for minutes or make it take gigabytes; such a structure is refused. What is damaged is left to it.
+Pillow parses most structures in Python and trusts counts and offsets, so some files of a few
+megabytes keep it busy for a quarter of a minute; such a structure is refused. What is damaged is left to it.
 """

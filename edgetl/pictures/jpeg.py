@@ -28,7 +28,7 @@ _MOST_SCANS = 1000
 _MOST_SCANNED = 1_600_000_000
 _NOISE = [sha256(bytes([number])).digest().replace(b"\xff", b"\x55") for number in range(16)]
 # Bits at random, enough to be seen at an eighth of the size; then with all restart markers between, since
-# where one is due libjpeg passes over all else.
+# libjpeg passes over all else where one is due.
 _PADDING = b"".join(_NOISE * 2) + b"".join(
     bytes([0xFF, 0xD0 + number % 8]) + noise for number, noise in enumerate(_NOISE)
 )

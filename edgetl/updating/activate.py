@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, BusyError, GateError, UsageError, WriteError
-from edgetl.runtime import choosing, limited
+from edgetl.runtime import choosing, confined, limited
 from edgetl.runtime.limited import Trial
 from edgetl.updating import state as states
 from edgetl.updating import store as stores
@@ -31,7 +31,7 @@ def activate(
     *,
     allow_older: bool = False,
     budget_s: float | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = confined.TIMEOUT_S,
 ) -> Activated:
     """Use another version from the next start on, if it answers here as it did when it was exported.
 

@@ -1,5 +1,6 @@
 """``edgetl install``: bring a version into a store, whole or not at all."""
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from edgetl.updating import state as states
 from edgetl.updating.sources import Source
 from edgetl.updating.state import State
 
-_ROOM_BYTES = 1_000_000
+_ROOM_BYTES = 100_000
 """Beside the files: folders, the state."""
 
 
@@ -147,10 +148,12 @@ def _is_tight(root: Path, manifest: Manifest, kept: set[str | None]) -> bool:
     free = shutil.disk_usage(root).free
     spare = sum(one.size_bytes for one in store.versions(root) if one.digest not in kept)
     if free + spare < needed:
-        raise WriteError(
-            f"cannot install into {root}: it takes {format_size(needed)}, and {format_size(free + spare)} "
-            "are free or would be: free some space"
+        refused = WriteError(
+            f"cannot install into {root}: the disk is full (it needs at least {needed:,} bytes, "
+            f"{format_size(free + spare)} are free or would be): free some space"
         )
+        refused.errno, refused.needed, refused.place = errno.ENOSPC, needed, root
+        raise refused
     return free < needed
 
 

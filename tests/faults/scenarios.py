@@ -18,19 +18,26 @@ import bench_reports
 import numpy as np
 import pytest
 import teachable
+import versions
 
 from edgetl import disk, files
 from edgetl.benchmarks import reading
 from edgetl.bundle import Bundle
 from edgetl.cli import bench
 from edgetl.errors import UsageError
-from edgetl.runtime import engines, teaching, threads
+from edgetl.runtime import engines, limited, teaching, threads
+from edgetl.runtime.limited import Trial
 from edgetl.runtime.teaching import beside, store
 from edgetl.training.checking import quarantine
 from edgetl.training.features.merging import merge
 from edgetl.training.features.shards import Writer
 from edgetl.training.features.table import FeatureTable
 from edgetl.training.tuning.checkpoint import Checkpoints
+from edgetl.updating import activate as activation
+from edgetl.updating import state as states
+from edgetl.updating import store as stores
+from edgetl.updating.install import install
+from edgetl.updating.state import MOST_STARTS
 from faults.recorder import tree_of
 
 Value = Any
@@ -334,6 +341,59 @@ def _each_old_or_new(found: Value, before: Value, after: Value) -> bool:
     ) <= set(found)
 
 
+# --- updates on a device -------------------------------------------------------------------------
+
+
+def _install(root: Path, *numbers: int) -> None:
+    for number in numbers:
+        source = root / "exported" / str(number) / "insects.edgetl"
+        install(source if source.exists() else versions.export(root / "exported", number), root / "store")
+
+
+def _activate(root: Path) -> None:
+    """The self-test is another matter: hundreds of states would each wait for a process."""
+    passed = Trial("fake-float32", "fake", "passed", None, 0.001, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limited, "try_variant", lambda *_, **__: passed)
+        activation.activate(root / "store")
+
+
+def _in_use(root: Path, *numbers: int) -> None:
+    """A store of which each version was used in turn, and the bundle of the next."""
+    for number in numbers:
+        _install(root, number)
+        _activate(root)
+    versions.export(root / "exported", max(numbers, default=-1) + 1)
+
+
+def _started(root: Path, times: int) -> None:
+    _in_use(root, 0, 1)
+    for _ in range(times):
+        activation.begin(root / "store")
+
+
+def _rollback(root: Path) -> None:
+    with contextlib.suppress(UsageError):  # it was done already
+        activation.rollback(root / "store")
+
+
+def _read_store(root: Path) -> Value:
+    """Which version a program would get, and which there are; whatever is there is whole."""
+    store = root / "store"
+    state = states.read(store)
+    places = stores.digests(store)
+    for digest, place in places.items():
+        opened = Bundle.open(place)
+        opened.check_files()
+        assert opened.digest == digest
+    assert {state.active, state.previous} - {None} <= set(places)
+    return state.active, state.previous, state.starts, state.refused, sorted(stores.digests(store))
+
+
+def _active_stays(found: Value, before: Value, after: Value) -> bool:
+    return bool(found[0] in (before[0], after[0]))
+
+
 def _nothing(_root: Path) -> None:
     """An empty folder."""
 
@@ -422,5 +482,49 @@ SCENARIOS = (
         again=_undo,
         fits=_every_photo,
         settled=lambda found, _before, after: found == after,
+    ),
+    Scenario(
+        "a first version installed",
+        _in_use,
+        lambda root: _install(root, 0),
+        _read_store,
+        fits=_active_stays,
+    ),
+    Scenario(
+        "a next version installed",
+        lambda root: _in_use(root, 0, 1),
+        lambda root: _install(root, 2),
+        _read_store,
+        fits=_active_stays,
+    ),
+    Scenario(
+        "a version activated",
+        lambda root: (_in_use(root, 0), _install(root, 1)),
+        _activate,
+        _read_store,
+        fits=_active_stays,
+    ),
+    Scenario(
+        "a start counted",
+        lambda root: _started(root, 1),
+        lambda root: activation.begin(root / "store"),
+        _read_store,
+        settled=lambda found, _before, after: bool(found[0] == after[0]),
+        may_go_on=True,
+    ),
+    Scenario(
+        "a version that never answers, given up",
+        lambda root: _started(root, MOST_STARTS),
+        lambda root: activation.begin(root / "store"),
+        _read_store,
+        may_go_on=True,
+    ),
+    Scenario("an update rolled back", lambda root: _in_use(root, 0, 1), _rollback, _read_store),
+    Scenario(
+        "versions that nobody needs removed",
+        lambda root: (_in_use(root, 0, 1), _rollback(root)),
+        lambda root: stores.gc(root / "store"),
+        _read_store,
+        fits=_active_stays,
     ),
 )
