@@ -23,7 +23,7 @@ from edgetl.cli.verify import _variant_line, command
 from edgetl.contract import Contract
 from edgetl.errors import DamagedBundleError
 from edgetl.manifest import Manifest
-from edgetl.runtime import classifier, engines, fake, known_bad, replay, verify
+from edgetl.runtime import engines, fake, known_bad, loaded, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
 from edgetl.runtime.result import Reading
@@ -111,8 +111,8 @@ def test_a_wrong_threshold_score_or_name_is_found(
 def test_the_classifier_is_judged_by_the_very_function_it_uses(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert replay.read is classifier.read
-    monkeypatch.setattr(classifier, "read", lambda *_: Reading("cat", 0.1, True, (), ()))
+    assert replay.read is loaded.read
+    monkeypatch.setattr(loaded, "read", lambda *_: Reading("cat", 0.1, True, (), ()))
     with edgetl.load(bundle) as model:
         assert model.classify(support.scene()).label == "cat"
 

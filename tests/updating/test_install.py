@@ -104,7 +104,7 @@ def test_where_there_is_no_room_for_three_the_one_before_goes_first(
     three = install(room / "3.edgetl", store).digest
     assert held(store) == {two, three}
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 10))  # type: ignore[attr-defined]
-    with pytest.raises(WriteError, match=r"cannot install into .*: it takes .*, and .* are free or would be"):
+    with pytest.raises(WriteError, match=r"cannot install into .*: the disk is full .*free or would be"):
         install(room / "4.edgetl", store)
     assert held(store) == {two, three}
 
