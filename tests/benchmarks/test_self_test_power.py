@@ -1,6 +1,5 @@
 """Weights that were altered as if hashes were off: the self-test catches what changes answers."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,4 +26,3 @@ def test_altered_weights_that_change_answers_do_not_pass(
     changed = found["all", "changed"]
     assert changed >= cases(3, 25), found
     assert found["all", "caught"] >= self_test_power.LEAST * changed, found
-    sys.modules.pop("self_test_power")
