@@ -3,8 +3,8 @@
 Measured on emulated boards against x86, same versions of the engines (docs/arm.md, docs/reliability.md):
 
 * float32 moves a probability by 1.2e-6 at most, in any engine;
-* LiteRT's int8 layers count in integers, the same ones everywhere: 2.4e-7;
-* ONNX Runtime's int8 rounds as the processor does: 0.046 at most, and 0.017 in the mean over probes;
+* LiteRT's int8 layers count in integers, the same ones everywhere: 2.3e-6;
+* ONNX Runtime's int8 rounds as the processor does: 0.046 at most on ARM, and 0.017 in the mean over probes;
 * OpenVINO's int8 is another computation on ARM than on x86, and tflite-runtime's another than LiteRT's.
 """
 
