@@ -20,6 +20,7 @@ from edgetl.errors import UsageError
 from edgetl.manifest import Manifest, Variant
 from edgetl.reports import pages
 from edgetl.runtime import engines
+from edgetl.runtime.healthy import recorder
 from edgetl.training.run import library_versions
 
 _OTHER_BYTES = 20_000
@@ -49,18 +50,19 @@ def timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:
     try:
         with shop.progress.step("measure latencies"):
             for attempt in kept:
-                contents = {
-                    Path(entry.path).name: (attempt.folder / Path(entry.path).name).read_bytes()
-                    for entry in attempt.variant.files
-                }
                 row = engines.for_format(attempt.variant.format)
-                started[attempt.variant.name] = engines.start(row, contents, num_threads=1)
+                started[attempt.variant.name] = engines.start(row, attempt.contents, num_threads=1)
             found = latency.measure(started, shop.scored.load()[:1])
     finally:
         for engine in started.values():
             engine.close()
     return tuple(
-        replace(attempt.variant, latency_s=found[attempt.variant.name], refused=attempt.reason)
+        replace(
+            attempt.variant,
+            latency_s=found[attempt.variant.name],
+            refused=attempt.reason,
+            recorded_by=recorder(engines.for_format(attempt.variant.format)),
+        )
         for attempt in kept
     )
 
@@ -95,8 +97,8 @@ def write(
     item = shop.subject
     for attempt in kept:
         files.make_folders(folder / attempt.variant.name)
-        for entry in attempt.variant.files:
-            files.write_bytes(folder / entry.path, (attempt.folder / Path(entry.path).name).read_bytes())
+        for name_of_file, content in attempt.contents.items():
+            files.write_bytes(folder / attempt.variant.name / name_of_file, content)
     libraries = dict(shop.libraries)
     for attempt in kept:
         libraries |= attempt.libraries
@@ -109,9 +111,7 @@ def write(
         pick=best.name,
         pick_reason=best.reason,
         reject_threshold=item.reject_threshold,
-        golden=golden.write(
-            folder, shop.scored, shop.reference, {attempt.variant.name: attempt.outputs for attempt in kept}
-        ),
+        golden=golden.write(folder, shop.scored, shop.reference, kept),
         measured_on=here,
         embedding=shop.embedding,
         exemplars=exemplars.write(folder, shop.exemplars),

@@ -79,6 +79,12 @@ class Attempt:
     base: Base
     recipe: Recipe
 
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of its files by file name."""
+        names = [Path(entry.path).name for entry in self.variant.files]
+        return {name: (self.folder / name).read_bytes() for name in names}
+
 
 class Workshop:
     """What all variants of one export have in common. Its methods may be called from several threads."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgetl import files, limits, reading, settings, signing
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError, UsageError
 from edgetl.manifest import NAME, SIGNATURES, FileEntry, Manifest, Variant, parse
+from edgetl.runtime import probes
 from edgetl.signing import NOT_ASKED, Signed
 from edgetl.updating import state
 
@@ -161,7 +162,9 @@ class Bundle:
         return {Path(entry.path).name: self.read(entry) for entry in variant.files}
 
     def expected(self) -> dict[str, NDArray[np.generic]]:
-        """The self-test's arrays: ``pixels``, ``keras`` and one per variant (see ``manifest.Golden``).
+        """The self-test's arrays: ``pixels``, ``keras``, ``probes``, one per variant (``manifest.Golden``).
+
+        ``probes`` has no rows where the bundle has none.
 
         Raises:
             DamagedBundleError: the file is damaged, lacks an array, or has one of another shape.
@@ -169,10 +172,15 @@ class Bundle:
         entry = self.manifest.golden.expected
         place, data = self.path / entry.path, self.read(entry)
         count, classes = len(self.manifest.golden.pictures), len(self.labels)
-        answers = ["keras", *(variant.name for variant in self.manifest.variants)]
-        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(answers, (count, classes))
-        shapes["pixels"] = (count, *self.manifest.contract.shape)
+        shapes: dict[str, tuple[int, ...]] = {
+            "keras": (count, classes),
+            "pixels": (count, *self.manifest.contract.shape),
+        }
+        names = [variant.name for variant in self.manifest.variants]
+        rows = count + probes.MOST
         most = sum(_HEADER_BYTES + 8 * math.prod(shape) for shape in shapes.values())
+        most += _HEADER_BYTES + probes.NONE.itemsize * 4 * probes.MOST
+        most += len(names) * (_HEADER_BYTES + 8 * rows * classes)
         try:
             # What is unpacked may be a thousand times as large as the file.
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -183,6 +191,10 @@ class Bundle:
                 expected = {name: arrays[name] for name in arrays.files}
         except Exception as error:
             raise DamagedBundleError(f"{place} is no NumPy archive: {error}") from error
+        recipes = expected.setdefault("probes", probes.NONE)
+        if wrong := probes.check(recipes, count):
+            raise DamagedBundleError(f"{place} has probes of {wrong}: {_WAY_OUT}")
+        shapes |= dict.fromkeys(names, (count + len(recipes), classes))
         if missing := set(shapes) - set(expected):
             raise DamagedBundleError(f"{place} lacks {', '.join(sorted(missing))}")
         for name, shape in shapes.items():

@@ -124,6 +124,18 @@ class Arithmetic:
 
 
 @dataclass(frozen=True)
+class Recorder:
+    """What gave the answers that the self-test holds others against."""
+
+    engine: str
+    """As ``runtime.engines`` calls it."""
+    version: str | None
+    """Of its package; None for an engine of our own."""
+    machine: str
+    """Processor architecture, as ``platform.machine()`` has it: ``x86_64``."""
+
+
+@dataclass(frozen=True)
 class Variant:
     """One model of a bundle."""
 
@@ -143,6 +155,8 @@ class Variant:
     """Median seconds of one picture on ``Manifest.measured_on`` with one thread; None: not measured."""
     refused: str | None = None
     """Why it failed the gate and was kept all the same (``--keep-failing``); None when it passed."""
+    recorded_by: Recorder | None = None
+    """Whose answers the self-test has; None where it is not known."""
 
     @property
     def size_bytes(self) -> int:
@@ -157,7 +171,9 @@ class Golden:
     pictures: tuple[FileEntry, ...]
     """Encoded pictures, as they were found in the dataset."""
     expected: FileEntry
-    """``.npz``: ``pixels`` uint8 (n, h, w, 3), ``keras`` and one array per variant, float32 (n, classes)."""
+    """``.npz``: ``pixels`` uint8 (n, h, w, 3), ``keras`` float32 (n, classes); ``probes``, how m mixtures of
+    those pictures are made (``runtime/probes.py``), missing where there are none; and one array per variant,
+    float32 (n + m, classes)."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +240,9 @@ class Manifest:
         for part in (value, *(variant["score"] or {} for variant in value["variants"])):
             if not part.get("tasks", True):
                 del part["tasks"]
+        for variant in value["variants"]:
+            if variant["recorded_by"] is None:
+                del variant["recorded_by"]
         if self.schema > OLDEST:
             return sealed(value)
         kept = {name: part for name, part in value.items() if name not in _SINCE_2}

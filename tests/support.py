@@ -22,6 +22,7 @@ from edgetl import demo, images
 from edgetl.bundle import MANIFEST
 from edgetl.contract import Contract
 from edgetl.manifest import FileEntry, Golden, Interval, Manifest, Score, Variant
+from edgetl.runtime.probes import Recipes
 from edgetl.tasks import Task
 
 SCORE = Score("val", 100, Interval(0.9, 0.82, 0.95), Interval(0.0, -1.0, 1.0), 0.99)
@@ -60,16 +61,18 @@ def write_bundle(
     reject_threshold: float | None = None,
     tolerance: float = 1e-4,
     tasks: tuple[Task, ...] = (),
+    probes: Recipes | None = None,
 ) -> Path:
     """Write a bundle of given models.
 
     Args:
         folder: where it is to stand; its parent exists.
         models: the files of each variant by variant name (``tflite-int8``) and file name.
-        expected: what each variant answers to ``pictures``, float32 (n, classes).
+        expected: what each variant answers to ``pictures`` and then ``probes``, float32 (n, classes).
         contract: with its labels.
         pictures: encoded ones, for the self-test.
         pick: the recommended variant; None takes the first.
+        probes: mixtures of the pictures; None: the bundle has none, as those of an older edgetl.
     """
     folder.mkdir()
 
@@ -86,7 +89,10 @@ def write_bundle(
         variants.append(Variant(name, format_name, precision, entries, SCORE, tolerance))
     pixels = np.stack([images.decode(picture, contract) for picture in pictures])
     buffer = io.BytesIO()
-    np.savez(buffer, pixels=pixels, keras=next(iter(expected.values())), **expected)  # type: ignore[arg-type]
+    arrays = {"pixels": pixels, "keras": next(iter(expected.values()))[: len(pixels)], **expected}
+    if probes is not None:
+        arrays["probes"] = probes
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     manifest = Manifest(
         name=folder.stem,
         created="2026-11-21T12:00:00+00:00",

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support import write_fake_bundle
 
 from edgetl.bundle import MANIFEST, Bundle, entry_of
@@ -28,7 +30,7 @@ def test_a_whole_bundle_is_opened_and_read(folder: Path) -> None:
     bundle = Bundle.open(str(folder))
     assert bundle.labels == ("ant", "bee", "cat")
     assert bundle.model_files(bundle.variant("fake-int8")) == {"model.fake": model_of(folder).read_bytes()}
-    assert set(bundle.expected()) == {"pixels", "keras", "fake-float32", "fake-int8"}
+    assert set(bundle.expected()) == {"pixels", "keras", "probes", "fake-float32", "fake-int8"}
     assert bundle.expected()["pixels"].dtype == np.uint8
     for picture in bundle.manifest.golden.pictures:
         assert bundle.read(picture).startswith(b"\xff\xd8")
@@ -156,6 +158,29 @@ def test_golden_arrays_that_lack_a_variant_are_refused(folder: Path) -> None:
     with (folder / "golden" / "expected.npz").open("wb") as file:
         np.savez(file, pixels=np.zeros(1), keras=np.zeros(1))
     with pytest.raises(DamagedBundleError, match=r"expected\.npz lacks fake-float32, fake-int8"):
+        relabelled(folder).expected()
+
+
+@pytest.mark.parametrize(
+    ("probes", "words"),
+    [
+        (np.zeros((1, 4), np.int64), r"int64 \(1, 4\)"),
+        (np.zeros((1, 3), np.uint8), r"uint8 \(1, 3\)"),
+        (np.zeros((65, 4), np.uint8), "at most 64 rows"),
+        (np.array([[3, 0, 0, 4]], np.uint8), "not among the 3 golden ones"),
+        (np.array([[0, 0, 0, 9]], np.uint8), "parts that are none"),
+        (np.array([[0, 1, 0, 4]], np.uint8), r"has fake-float32 as float32 \(3, 3\)"),
+    ],
+)
+def test_probes_that_cannot_be_made_or_have_no_answers_are_refused(
+    folder: Path, probes: NDArray[Any], words: str
+) -> None:
+    place = folder / "golden" / "expected.npz"
+    with np.load(place) as arrays:
+        held = dict(arrays)
+    with place.open("wb") as file:
+        np.savez(file, **held, probes=probes)
+    with pytest.raises(DamagedBundleError, match=words):
         relabelled(folder).expected()
 
 

@@ -34,7 +34,7 @@ def test_both_layouts_are_opened_verified_and_loaded(place: Path, tmp_path: Path
     bundle = Bundle.open(folder)
     bundle.check_files()
     assert bundle.labels == ("ant", "bee")
-    assert sorted(bundle.expected()) == ["fake-float32", "keras", "pixels"]
+    assert sorted(bundle.expected()) == ["fake-float32", "keras", "pixels", "probes"]
     assert edgetl.verify(folder).passed
     with edgetl.load(folder) as classifier:
         assert classifier.classify(folder / "golden" / "0.jpg").label == "bee"

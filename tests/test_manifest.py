@@ -19,6 +19,7 @@ from edgetl.manifest import (
     Golden,
     Interval,
     Manifest,
+    Recorder,
     Score,
     TaskScore,
     Variant,
@@ -94,6 +95,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
             tuple(draw(listed)),
             draw(st.none() | scores),
             draw(number),
+            recorded_by=draw(st.none() | st.builds(Recorder, text, st.none() | text, text)),
         )
         for name in names
     )

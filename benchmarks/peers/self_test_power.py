@@ -4,7 +4,7 @@
 
 Fixed beforehand: an alteration *changes outputs* when any probability of any of the pictures, none of them
 golden, moves by more than the variant's tolerance, or is no number any more. It is *caught* when the
-self-test (``runtime/replay.py``: all golden pictures, the same tolerance) does not pass, or the engine
+self-test (``runtime/replay.py``: all golden pictures and probes) does not pass, or the engine
 refuses the model. Exits 1 when less than 99 % of those that change outputs are caught.
 """
 
@@ -82,7 +82,7 @@ def power(
     replay = Replay(bundle.manifest, expected, decoder_passed=True, seconds=np.inf)
     with engines.start(row, files, num_threads=1) as engine:
         before = engine.run(pixels)[0]
-        assert replay.judge(variant, row, engine.run(expected["pixels"])[0]).passed
+        assert replay.judge(variant, row, engine.run(replay.pictures)[0]).passed
     weights, spans = layers(files)
     found = Counter[tuple[str, str]]()
     for number in range(count):
@@ -92,7 +92,7 @@ def power(
         try:
             with engines.start(row, other, num_threads=1) as engine:
                 after = engine.run(pixels)[0]
-                said = engine.run(expected["pixels"])[0]
+                said = engine.run(replay.pictures)[0]
         except ModelError:
             changed, caught = True, True
         else:

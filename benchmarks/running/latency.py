@@ -56,7 +56,8 @@ def measure(request: Request) -> ProcessRun:
     row = engines.get(request.engine)
     expected = bundle.expected()
     pixels = _repeated(np.asarray(expected["pixels"], np.uint8), request.batch)
-    answers = _repeated(np.asarray(expected[variant.name], np.float32), request.batch)
+    golden = expected[variant.name][: len(expected["pixels"])]  # behind them stand those of the probes
+    answers = _repeated(np.asarray(golden, np.float32), request.batch)
     del expected
     memory.reset_peak()
     rss_before = memory.resident_bytes("VmRSS")

@@ -23,7 +23,7 @@ def command(bundle: Path, variants: tuple[str, ...], as_json: bool) -> None:
         output.result(f"files    {found.files} whole, as the manifest says")
         output.result(_decoder_line(found))
         for check in found.variants:
-            output.result(_variant_line(check, found.decoder.pictures))
+            output.result(_variant_line(check, found.decoder.pictures + found.probes))
     if all(check.skipped for check in found.variants):
         raise MissingPackageError(f"no variant could run here: {found.variants[0].problem}")
     if not found.passed:

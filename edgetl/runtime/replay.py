@@ -1,8 +1,9 @@
-"""Give a variant the pixels recorded at export, and hold its answers against the recorded ones."""
+"""Give a variant the pictures recorded at export, and hold its answers against the recorded ones."""
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgetl.errors import ModelError
 from edgetl.manifest import Manifest, Variant
-from edgetl.runtime import answers, confined, engines
+from edgetl.runtime import answers, confined, engines, healthy, probes
 from edgetl.runtime.answers import Answer
+from edgetl.runtime.base import Images
 from edgetl.runtime.choosing import Option
 from edgetl.runtime.result import Reading, read
 
@@ -26,12 +28,13 @@ class VariantCheck:
     engine: str | None
     """None when no engine here can run it."""
     pictures: int
-    """How many of the golden pictures it replayed: fewer than all when it is slow."""
+    """How many pictures it replayed, golden ones and then probes: fewer than all when it is slow."""
     largest_difference: float | None
     """Of a probability, from what was recorded at export; None when it did not run."""
     tolerance: float
+    """What that may be at most in this engine (``healthy.py``)."""
     agreement: float | None
-    """Share of those pictures, 0 to 1, with the float Keras model's top-1; see ``manifest.Score``."""
+    """Share of the golden ones, 0 to 1, with the float Keras model's top-1; see ``manifest.Score``."""
     differs: Literal["engine", "post-processing"] | None
     """What answers differently from the machine that exported; None when nothing does or it did not run."""
     problem: str | None
@@ -46,13 +49,19 @@ class VariantCheck:
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """Gives a variant the recorded pixels and holds its answers against the recorded ones."""
+    """Gives a variant the recorded pictures and holds its answers against the recorded ones."""
 
     manifest: Manifest
     expected: Arrays
     decoder_passed: bool
     seconds: float
     """After which no other picture is begun."""
+
+    @cached_property
+    def pictures(self) -> Images:
+        """All that is replayed, uint8 (n, height, width, 3): the golden pictures, and then the probes."""
+        pixels = self.expected["pixels"].astype(np.uint8, copy=False)
+        return np.concatenate([pixels, probes.mix(pixels, self.expected["probes"])])
 
     def check(self, option: Option, files: Mapping[str, bytes]) -> VariantCheck:
         """Run a variant in the engine that this machine has for it; without one it is skipped.
@@ -70,14 +79,13 @@ class Replay:
         try:
             outputs = self._answers(row, files)
         except ModelError as error:
-            return VariantCheck(
-                variant.name, row.name, 0, None, variant.tolerance, None, "engine", str(error)
-            )
+            largest = healthy.bounds(variant, row).largest
+            return VariantCheck(variant.name, row.name, 0, None, largest, None, "engine", str(error))
         return self.judge(variant, row, outputs)
 
     def judge(self, variant: Variant, row: engines.EngineRow, outputs: NDArray[np.float32]) -> VariantCheck:
-        """Hold answers to the first golden pictures, float32 (n, classes), against those recorded."""
-        count = len(outputs)
+        """Hold answers to the first of :attr:`pictures`, float32 (n, classes), against those recorded."""
+        count, bounds = len(outputs), healthy.bounds(variant, row)
 
         def result(
             problem: str | None,
@@ -86,40 +94,51 @@ class Replay:
             agreement: float | None = None,
         ) -> VariantCheck:
             return VariantCheck(
-                variant.name, row.name, count, difference, variant.tolerance, agreement, differs, problem
+                variant.name, row.name, count, difference, bounds.largest, agreement, differs, problem
             )
 
         recorded, keras = self.expected[variant.name][:count], self.expected["keras"][:count]
         classes = len(self.manifest.contract.labels)
         if not outputs.shape == recorded.shape == (count, classes) or not np.isfinite(outputs).all():
             return result(f"{row.name} gave {outputs.shape} or values that are no numbers")
-        difference = float(np.abs(outputs - recorded).max())
+        golden = outputs[: len(keras)]
+        moved = np.abs(outputs - recorded).max(axis=1)[: None if bounds.probes else len(golden)]
+        difference, mean = float(moved.max()), self._mean(moved)
         tasks = self.manifest.tasks
-        agreement = answers.shared(answers.said(outputs, tasks), answers.said(keras, tasks))
-        if not difference <= variant.tolerance:  # written so that recorded values that are none are wrong too
+        agreement = answers.shared(answers.said(golden, tasks), answers.said(keras, tasks))
+        told = None
+        if not difference <= bounds.largest:  # written so that recorded values that are none are wrong too
+            told = f"a probability moved by {difference:.2g}, more than {bounds.largest:g}"
+        elif bounds.mean is not None and mean is not None and not mean <= bounds.mean:
+            told = f"probabilities of probes moved by {mean:.2g} in the mean, more than {bounds.mean:g}"
+        if told is not None:
             problem = (
-                f"{row.name} {row.version} answers differently here: a probability moved by "
-                f"{difference:.3f}, more than {variant.tolerance:g}; try another engine or version, or "
-                "another variant"
+                f"{row.name} {row.version} answers differently here: {told}; try another engine or version, "
+                "or another variant"
             )
             return result(problem, "engine", difference, agreement)
-        misread = self._misread(outputs, recorded, variant.tolerance) if self.decoder_passed else None
+        misread = self._misread(golden, recorded, bounds.largest) if self.decoder_passed else None
         return result(misread, "post-processing" if misread else None, difference, agreement)
 
+    def _mean(self, moved: NDArray[np.float32]) -> float | None:
+        """Over the probes; None where there are none, or not all were replayed: the mean of a few may be
+        anything."""
+        of_probes = moved[len(self.expected["pixels"]) :]
+        return float(of_probes.mean()) if 0 < len(of_probes) == len(self.expected["probes"]) else None
+
     def _answers(self, row: engines.EngineRow, files: Mapping[str, bytes]) -> NDArray[np.float32]:
-        """Probabilities of the first golden pictures, float32 (n, classes), n at least 1.
+        """Probabilities of the first pictures, float32 (n, classes), n at least 1.
 
         In a process with limits, unless none can be started or the engine is Python of our own.
         """
-        pixels = self.expected["pixels"]
         if row.package is not None and confined.can_start():
             values = len(self.manifest.contract.labels)
-            return confined.run(row, files, pixels, values=values, seconds=self.seconds).outputs
+            return confined.run(row, files, self.pictures, values=values, seconds=self.seconds).outputs
         start = time.perf_counter()
         rows: list[NDArray[np.float32]] = []
         with engines.start(row, files, num_threads=1) as engine:
-            while len(rows) < len(pixels) and (not rows or time.perf_counter() - start < self.seconds):
-                rows.append(engine.run(pixels[len(rows) : len(rows) + 1])[0])
+            while len(rows) < len(self.pictures) and (not rows or time.perf_counter() - start < self.seconds):
+                rows.append(engine.run(self.pictures[len(rows) : len(rows) + 1])[0])
         return np.concatenate(rows)
 
     def _misread(

@@ -43,6 +43,8 @@ class Verification:
     """Files whose SHA-256 is the manifest's."""
     decoder: DecoderCheck
     variants: tuple[VariantCheck, ...]
+    probes: int = 0
+    """Pictures that engines replay beside the golden ones, which no decoder makes."""
 
     @property
     def passed(self) -> bool:
@@ -90,7 +92,7 @@ def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Veri
         checks = tuple(
             pool.map(lambda variant: replay.check(options[variant.name], models[variant.name]), chosen)
         )
-    return Verification(opened.path, files, decoder, checks)
+    return Verification(opened.path, files, decoder, checks, len(expected["probes"]))
 
 
 def _check_decoder(

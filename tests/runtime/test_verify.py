@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import support
+import tiny_models
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,10 +23,11 @@ from edgetl.bundle import Bundle
 from edgetl.cli.verify import _variant_line, command
 from edgetl.contract import Contract
 from edgetl.errors import DamagedBundleError
-from edgetl.manifest import Manifest
-from edgetl.runtime import engines, fake, known_bad, loaded, replay, verify
+from edgetl.manifest import Manifest, Recorder
+from edgetl.runtime import engines, fake, healthy, known_bad, limited, loaded, probes, replay, verify
 from edgetl.runtime.base import Outputs
 from edgetl.runtime.engines import EngineRow
+from edgetl.runtime.healthy import Bounds
 from edgetl.runtime.result import Reading
 from edgetl.sealing import sealed
 
@@ -51,7 +53,7 @@ def test_every_engine_answers_as_recorded(
         assert check.pictures == 3
         assert check.differs is None
         assert check.largest_difference is not None
-        assert check.largest_difference <= check.tolerance == 0.02
+        assert check.largest_difference <= check.tolerance == (1e-4 if "float32" in check.variant else 0.02)
 
 
 def test_a_bundle_of_every_format_is_replayed_side_by_side(colour_bundle: Path) -> None:
@@ -166,8 +168,7 @@ def test_a_second_output_changes_nothing(bundle: Path, monkeypatch: pytest.Monke
 
 def test_labels_that_are_not_the_models_are_found(tmp_path: Path) -> None:
     contract = Contract(32, 32, labels=("ant", "bee", "cat", "dog"))
-    three = np.array([[0.2, 0.7, 0.1]], np.float32)
-    model = {"model.fake": support.fake_model(three[0].tolist(), contract.shape)}
+    model = {"model.fake": support.fake_model([0.2, 0.7, 0.1], contract.shape)}
     place = support.write_bundle(
         tmp_path / "four.edgetl",
         {"fake-float32": model},
@@ -243,6 +244,77 @@ def test_a_bundle_of_which_nothing_runs_here_did_not_pass(
     done = CliRunner().invoke(command, [str(bundle)], standalone_mode=False)
     assert getattr(done.exception, "exit_code", None) == 1
     assert "no variant could run here: not here" in str(done.exception)
+
+
+def test_probes_are_replayed_and_their_answers_held_against_the_record(
+    models: dict[str, tiny_models.Files], tmp_path: Path, needs: Callable[[str], EngineRow]
+) -> None:
+    row = needs("onnxruntime")
+    contract = Contract(16, 16, labels=("red", "yellow", "green", "cyan", "blue"))
+    pictures = [support.encoded(support.scene(seed=seed)) for seed in range(2)]
+    pixels = np.stack([images.decode(picture, contract) for picture in pictures])
+    recipes = probes.candidates(2)[:4]
+    shown = np.concatenate([pixels, probes.mix(pixels, recipes)])
+    right = tiny_models.reference(shown, 5).astype(np.float32)
+    for last, passes in ((0.0, True), (0.01, False)):
+        right[-1, 0] += last
+        place = support.write_bundle(
+            tmp_path / f"{last}.edgetl",
+            {"onnx-float32": models["onnx-float32"]},
+            {"onnx-float32": right},
+            contract,
+            pictures=pictures,
+            probes=recipes,
+            tolerance=0.001,
+        )
+        found = edgetl.verify(place)
+        check = found.variants[0]
+        assert (check.engine, check.pictures, found.probes) == (row.name, 6, 4)
+        assert found.passed == check.passed == passes, check
+        assert limited.try_variant(Bundle.open(place), "onnx-float32").passed == passes
+
+
+@pytest.mark.parametrize(
+    ("precision", "engine", "version", "machine", "bounds"),
+    [
+        ("float32", "openvino", "1", "other", Bounds(1e-4)),
+        ("int8", "litert", "1", "other", Bounds(1e-3)),
+        ("int8", "litert", "2", "here", Bounds(0.1, probes=False)),
+        ("int8", "tflite-runtime", "1", "here", Bounds(0.1, probes=False)),
+        ("int8", "onnxruntime", "1", "other", Bounds(0.1, 0.03)),
+        ("int8", "onnxruntime", "2", "here", Bounds(0.1, probes=False)),
+        ("int8", "openvino", "1", "here", Bounds(0.1, 0.03)),
+        ("int8", "openvino", "1", "other", Bounds(0.1, probes=False)),
+        ("float16", "onnxruntime", "1", "here", Bounds(0.1, probes=False)),
+    ],
+)
+def test_as_much_is_allowed_as_was_measured_of_healthy_machines(
+    manifest: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    engine: str,
+    version: str,
+    machine: str,
+    bounds: Bounds,
+) -> None:
+    monkeypatch.setattr(healthy, "recorder", lambda row: Recorder(row.name, "1", "here"))
+    by = Recorder("litert" if engine == "tflite-runtime" else engine, version, machine)
+    variant = replace(manifest.variants[0], precision=precision, tolerance=0.1, recorded_by=by)
+    assert healthy.bounds(variant, engines.get(engine)) == bounds
+
+
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_a_mixture_stands_between_its_two_pictures(count: int, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 2, 3, 3), np.uint8)
+    recipes = probes.candidates(count)
+    assert probes.check(recipes[: probes.MOST], count) is None
+    assert len(np.unique(recipes, axis=0)) == len(recipes) == 3 * count * count
+    for (first, second, mirrored, _), mixed in zip(
+        recipes.tolist(), probes.mix(pixels, recipes), strict=True
+    ):
+        other = pixels[second, :, ::-1] if mirrored else pixels[second]
+        assert (np.minimum(pixels[first], other) <= mixed).all()
+        assert (mixed <= np.maximum(pixels[first], other)).all()
 
 
 def test_the_command_names_what_differs(bundle: Path) -> None:
