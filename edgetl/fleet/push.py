@@ -3,12 +3,11 @@
 import asyncio
 import math
 import re
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgetl import extras
+from edgetl import extras, files
 from edgetl.bundle import Bundle
 from edgetl.errors import DeviceError, UsageError
 from edgetl.fleet import results, waves
@@ -126,5 +125,5 @@ def store_name(name: str) -> str:
 
 
 def _packed(bundle: Bundle) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="edgetl-push-") as folder:
-        return pack(bundle.path, Path(folder) / _ARCHIVE).read_bytes()
+    with files.scratch_folder() as folder:
+        return pack(bundle.path, folder / _ARCHIVE).read_bytes()

@@ -269,7 +269,7 @@ class Classifier:
             loaded.close()
             return False
         loaded.engines.allow(self._workers)
-        self._current.replace(loaded)
+        self._current.go_over_to(loaded)
         return True
 
     def follow(

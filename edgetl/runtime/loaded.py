@@ -135,7 +135,7 @@ class Current:
         if unused:
             loaded.close()
 
-    def replace(self, loaded: Loaded) -> None:
+    def go_over_to(self, loaded: Loaded) -> None:
         """Let another version answer from now on."""
         with self._changing:
             if self._closed:

@@ -1,7 +1,8 @@
 """Say what is seen, and go over to the next version of the model without a pause, until Ctrl-C.
 
-edgetl install flowers.zip --into /var/lib/edgetl/flowers --activate
-python follow_updates.py /var/lib/edgetl/flowers camera:auto
+python follow_updates.py flowers.edgetl camera:auto
+
+Of a store (edgetl install flowers.zip --into STORE --activate) the active version answers.
 """
 
 import sys
@@ -10,8 +11,8 @@ import edgetl
 
 if len(sys.argv) != 3:
     sys.exit(__doc__)
-store, source = sys.argv[1:]
-with edgetl.load(store) as model:
+bundle, source = sys.argv[1:]
+with edgetl.load(bundle) as model:
     model.follow(on_change=lambda new: print(f"now version {new.bundle.digest[:12]}", flush=True))
     try:
         for seen in model.stream(source, smooth=5):

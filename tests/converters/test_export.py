@@ -47,7 +47,8 @@ def test_every_variant_answers_like_the_trained_model(solar_export: Exported) ->
 def test_float_variants_give_the_trained_models_probabilities(solar_export: Exported) -> None:
     expected = solar_export.bundle.expected()
     for name in (name for name in VARIANTS if name.endswith("float32")):
-        assert np.abs(expected[name] - expected["keras"]).max() < 1e-4, name
+        golden = expected[name][: len(expected["keras"])]  # the rest are its answers to the probes
+        assert np.abs(golden - expected["keras"]).max() < 1e-4, name
 
 
 def test_int8_files_are_much_smaller(solar_export: Exported) -> None:

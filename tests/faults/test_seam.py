@@ -33,6 +33,7 @@ _ALLOWED = {
     "edgetl/training/build.py": "Keras and OpenVINO write into a new folder, in a child process",
     "edgetl/training/tuning/cutting.py": "likewise",
     "edgetl/training/tuning/child.py": "Keras writes into a scratch folder",
+    "edgetl/remote/supervisor.py": "runs on another machine, without edgetl, in a folder that it removes",
     "converters/sensitivity.py": "for ONNX Runtime, in a scratch folder",
     "converters/workshop.py": "a room of the scratch folder",
     "converters/export.py": "a room of the scratch folder",

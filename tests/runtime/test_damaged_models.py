@@ -27,6 +27,7 @@ from edgetl.converters.anatomy import reading as anatomy
 from edgetl.errors import EdgetlError, ModelError
 from edgetl.runtime import confined, engines, limited, onnx_external
 from edgetl.runtime.engines import EngineRow
+from edgetl.sealing import sealed
 
 SIZE, CLASSES, TOLERANCE = 16, 5, 0.02
 _WARM = {  # OpenVINO takes 0.1 s to compile the smallest model, the others 2 ms
@@ -292,7 +293,7 @@ def test_load_of_a_damaged_bundle_is_a_model_error(
         for entry in variant["files"]:
             if entry["path"] == f"{name}/{main}":
                 entry["sha256"], entry["size_bytes"] = hashlib.sha256(content).hexdigest(), len(content)
-    (place / MANIFEST).write_text(json.dumps(manifest))
+    (place / MANIFEST).write_text(sealed(manifest))
     with pytest.raises(ModelError):
         edgetl.load(place, name)
     assert not list(tmp_path.glob("*.threads.json"))
