@@ -5,9 +5,8 @@ import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edgetl import files, reading
+from edgetl import files, reading, strict_json
 from edgetl.errors import BundleError, SettingsError
-from edgetl.manifest import build, read_json
 from edgetl.sealing import sealed, unseal
 
 VARIABLE = "EDGETL_SETTINGS"
@@ -106,12 +105,12 @@ def read(*, to_change: bool = False) -> Settings:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        value = read_json(data, "it", max_bytes=_MOST_BYTES)
+        value = strict_json.read(data, "it", max_bytes=_MOST_BYTES)
         schema = value.get("schema") if isinstance(value, dict) else None
         if schema != SCHEMA:
             raise BundleError(f"its schema is {schema!r}, and this edgetl reads {SCHEMA}")
         unseal(data, value, "it")
-        return build(Settings, value, "settings")
+        return strict_json.build(Settings, value, "settings")
     except BundleError as error:
         raise SettingsError(
             f"{path} is not understood ({error}): remove it and write it anew with edgetl settings"

@@ -4,8 +4,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from edgetl import strict_json
 from edgetl.errors import BundleError, DeviceError, EdgetlError, GateError, HostKeyError
-from edgetl.manifest import read_json
 from edgetl.wording import said
 
 State: TypeAlias = Literal["active", "up to date", "refused", "failed", "untrusted", "untouched"]
@@ -97,7 +97,7 @@ def answered(
         seconds: that it took.
     """
     try:
-        value = read_json(output, "its answer", max_bytes=MOST_ANSWER_BYTES) if output.strip() else {}
+        value = strict_json.read(output, "its answer", max_bytes=MOST_ANSWER_BYTES) if output.strip() else {}
         if not isinstance(value, dict):
             raise BundleError("its answer is no object")
     except BundleError as nonsense:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from edgetl import strict_json
 from edgetl.errors import BundleError, DeviceError
-from edgetl.manifest import read_json
 from edgetl.wording import brief, said
 
 MOST_LINE_BYTES = 1 << 16
@@ -126,7 +126,7 @@ def _python(path: str, value: Any, asked: frozenset[str]) -> Python:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        value = read_json(line, "it", max_bytes=MOST_LINE_BYTES)
+        value = strict_json.read(line, "it", max_bytes=MOST_LINE_BYTES)
     except BundleError as error:
         raise _nonsense(str(error)) from None
     if not isinstance(value, dict):

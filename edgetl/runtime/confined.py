@@ -22,9 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import isolated
+from edgetl import isolated, strict_json
 from edgetl.errors import ModelError
-from edgetl.manifest import read_json
 from edgetl.runtime import engines, trial
 from edgetl.runtime.base import NO_MEMORY, Images, lacks_memory
 
@@ -228,7 +227,7 @@ def _understood(
         raise ConfinedError(f"{row.name} answers with more values than the bundle has labels", "refused")
     if code == 0:
         try:
-            said = read_json(answer.splitlines()[-1], row.name, max_bytes=most)["told"]
+            said = strict_json.read(answer.splitlines()[-1], row.name, max_bytes=most)["told"]
             peak = said["peak"] if type(said["peak"]) is int else None
             if "refused" not in said:
                 return _ran(said, peak)

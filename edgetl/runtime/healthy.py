@@ -5,7 +5,8 @@ Measured on emulated boards against x86, same versions of the engines (docs/arm.
 * float32 moves a probability by 1.2e-6 at most, in any engine;
 * LiteRT's int8 layers count in integers, the same ones everywhere: 2.3e-6;
 * ONNX Runtime's int8 rounds as the processor does: 0.046 at most on ARM, and 0.017 in the mean over probes;
-* OpenVINO's int8 is another computation on ARM than on x86, and tflite-runtime's another than LiteRT's.
+* OpenVINO's int8 rounds alike on x86 whatever instructions it is held to (2.4e-7; without VNNI it is wrong
+  by 0.9), and is another computation on ARM; tflite-runtime's is another than LiteRT's.
 """
 
 import platform
@@ -17,6 +18,8 @@ from edgetl.runtime.engines import EngineRow
 _FLOAT32 = 1e-4
 _SAME_INTEGERS = 1e-3
 _MEAN = 0.03
+_MEAN_OF_OPENVINO = 0.01
+_X86 = ("x86_64", "AMD64")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ def bounds(variant: Variant, row: EngineRow) -> Bounds:
     if variant.precision == "int8" and same_version:
         if row.name == "litert":
             return Bounds(min(variant.tolerance, _SAME_INTEGERS))
-        if row.name == "onnxruntime" or recorded == here:
+        if row.name == "onnxruntime":
             return Bounds(variant.tolerance, _MEAN)
+        if row.name == "openvino" and recorded == here and here.machine in _X86:
+            return Bounds(variant.tolerance, _MEAN_OF_OPENVINO)
     return Bounds(variant.tolerance, probes=False)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edgetl import cache, files
+from edgetl import cache, files, strict_json
 from edgetl.bundle import SUFFIX as BUNDLE_SUFFIX
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, ModelError, WriteError
-from edgetl.manifest import Variant, read_json
+from edgetl.manifest import Variant
 from edgetl.runtime import confined, engines
 from edgetl.runtime.base import AbstractEngine
 
@@ -184,7 +184,7 @@ def _read(place: Path) -> list[Remembered]:
             return []
         with place.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        entries = read_json(data, str(place), max_bytes=_MOST_BYTES)
+        entries = strict_json.read(data, str(place), max_bytes=_MOST_BYTES)
     except (OSError, BundleError):
         return []
     return [entry for value in entries if (entry := _entry(value))] if isinstance(entries, list) else []

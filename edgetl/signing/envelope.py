@@ -10,9 +10,9 @@ import json
 import re
 from dataclasses import dataclass, replace
 
-from edgetl import limits
+from edgetl import limits, strict_json
 from edgetl.errors import BundleError, SignatureError
-from edgetl.manifest import SIGNATURES, read_json
+from edgetl.manifest import SIGNATURES
 
 PAYLOAD_TYPE = "application/vnd.edgetl.manifest+json"
 MOST_SIGNATURES = 16
@@ -70,7 +70,7 @@ def read(data: bytes) -> Envelope:
         SignatureError: it is not as edgetl writes it.
     """
     try:
-        value = read_json(data, "it", max_bytes=most_bytes())
+        value = strict_json.read(data, "it", max_bytes=most_bytes())
         signatures = tuple(
             Signature(one["keyid"], base64.b64decode(one["sig"], validate=True))
             for one in value["signatures"]

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgetl import files, reading
+from edgetl import files, reading, strict_json
 from edgetl.errors import BundleError, BusyError
-from edgetl.manifest import build, read_json
 from edgetl.sealing import sealed, unseal
 
 FILE = "state.json"
@@ -109,11 +108,11 @@ def read(store: Path) -> State:
     except OSError as error:
         raise BundleError(f"{place} cannot be read: {error.strerror}") from error
     try:
-        value = read_json(data, "it", max_bytes=_MOST_BYTES)
+        value = strict_json.read(data, "it", max_bytes=_MOST_BYTES)
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise BundleError(f"its schema is not {SCHEMA}")
         unseal(data, value, "it")
-        return build(State, value, "state")
+        return strict_json.build(State, value, "state")
     except BundleError as error:
         raise BundleError(f"{place} is damaged ({error}): type edgetl activate {store}") from error
 

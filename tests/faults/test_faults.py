@@ -61,9 +61,12 @@ def test_a_power_cut_leaves_the_old_or_the_new_whatever_was_not_flushed(
     plain = list(states.power_cuts(recording.history, recording.history.effects))
     # In the short form every so many of the plain ones; in the deep one all.
     step = max(1, len(plain) // cases(30, len(plain)))
-    drawn = states.drawn_power_cuts(recording.history, cases(90, 4000), chance)
-    for number, state in enumerate(distinct(itertools.chain(plain[::step], drawn))):
-        assert recording.fault(state, room / "state", go_on=number % 5 == 0) is None
+    drawn = states.drawn_power_cuts(recording.history, cases(90, 15_000), chance)
+    tried = 0
+    for state in distinct(itertools.chain(plain[::step], drawn)):
+        assert recording.fault(state, room / "state", go_on=tried % 5 == 0) is None
+        tried += 1
+    print(recording.scenario, tried, "states")  # noqa: T201 - the figures, with -s
 
 
 def test_without_any_one_flush_a_power_cut_loses_something(recording: Recording, room: Path) -> None:

@@ -275,17 +275,17 @@ def test_probes_are_replayed_and_their_answers_held_against_the_record(
 
 
 @pytest.mark.parametrize(
-    ("precision", "engine", "version", "machine", "bounds"),
+    ("precision", "engine", "version", "recorded_on", "bounds"),
     [
-        ("float32", "openvino", "1", "other", Bounds(1e-4)),
-        ("int8", "litert", "1", "other", Bounds(1e-3)),
-        ("int8", "litert", "2", "here", Bounds(0.1, probes=False)),
-        ("int8", "tflite-runtime", "1", "here", Bounds(0.1, probes=False)),
-        ("int8", "onnxruntime", "1", "other", Bounds(0.1, 0.03)),
-        ("int8", "onnxruntime", "2", "here", Bounds(0.1, probes=False)),
-        ("int8", "openvino", "1", "here", Bounds(0.1, 0.03)),
-        ("int8", "openvino", "1", "other", Bounds(0.1, probes=False)),
-        ("float16", "onnxruntime", "1", "here", Bounds(0.1, probes=False)),
+        ("float32", "openvino", "1", "aarch64", Bounds(1e-4)),
+        ("int8", "litert", "1", "aarch64", Bounds(1e-3)),
+        ("int8", "litert", "2", "x86_64", Bounds(0.1, probes=False)),
+        ("int8", "tflite-runtime", "1", "x86_64", Bounds(0.1, probes=False)),
+        ("int8", "onnxruntime", "1", "aarch64", Bounds(0.1, 0.03)),
+        ("int8", "onnxruntime", "2", "x86_64", Bounds(0.1, probes=False)),
+        ("int8", "openvino", "1", "x86_64", Bounds(0.1, 0.01)),
+        ("int8", "openvino", "1", "aarch64", Bounds(0.1, probes=False)),
+        ("float16", "onnxruntime", "1", "x86_64", Bounds(0.1, probes=False)),
     ],
 )
 def test_as_much_is_allowed_as_was_measured_of_healthy_machines(
@@ -294,13 +294,22 @@ def test_as_much_is_allowed_as_was_measured_of_healthy_machines(
     precision: str,
     engine: str,
     version: str,
-    machine: str,
+    recorded_on: str,
     bounds: Bounds,
 ) -> None:
-    monkeypatch.setattr(healthy, "recorder", lambda row: Recorder(row.name, "1", "here"))
-    by = Recorder("litert" if engine == "tflite-runtime" else engine, version, machine)
+    monkeypatch.setattr(healthy, "recorder", lambda row: Recorder(row.name, "1", "x86_64"))
+    by = Recorder("litert" if engine == "tflite-runtime" else engine, version, recorded_on)
     variant = replace(manifest.variants[0], precision=precision, tolerance=0.1, recorded_by=by)
     assert healthy.bounds(variant, engines.get(engine)) == bounds
+
+
+def test_two_kinds_of_arm_may_round_int8_of_openvino_otherwise(
+    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Recorder("openvino", "1", "aarch64")
+    monkeypatch.setattr(healthy, "recorder", lambda row: here)
+    variant = replace(manifest.variants[0], precision="int8", tolerance=0.1, recorded_by=here)
+    assert healthy.bounds(variant, engines.get("openvino")) == Bounds(0.1, probes=False)
 
 
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))

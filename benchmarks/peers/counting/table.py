@@ -8,8 +8,7 @@ from typing import Any
 
 from counting.plugin import KINDS, CountingError, Executed
 
-from edgetl import files
-from edgetl.manifest import read_json
+from edgetl import files, strict_json
 
 SCHEMA = 1
 QUANTITY = "executed ARM instructions"
@@ -111,7 +110,7 @@ def read(path: Path) -> list[Row]:
     """
     try:
         data = path.read_bytes()
-        value = read_json(data, str(path), max_bytes=_MOST_BYTES)
+        value = strict_json.read(data, str(path), max_bytes=_MOST_BYTES)
     except OSError as error:
         raise CountingError(f"the baseline {path} cannot be read: {error.strerror}") from None
     except ValueError as error:

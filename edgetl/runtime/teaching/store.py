@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgetl import files
+from edgetl import files, strict_json
 from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, DamagedBundleError, UsageError
-from edgetl.manifest import read_json
 from edgetl.runtime.teaching import beside
 from edgetl.runtime.teaching.archive import Archive
 from edgetl.runtime.teaching.learned import Guard, Learned
@@ -90,7 +89,9 @@ def read(bundle: Bundle) -> tuple[Learned, Callable[[], Taught]] | None:
         raise DamagedBundleError(f"{path} cannot be read ({error.strerror}): {way_out}") from error
     try:
         archive = Archive(data, _ARRAYS, most_bytes=MOST_BYTES)
-        about = read_json(archive.read("about", np.uint8, 1).tobytes(), "its text", max_bytes=_MOST_ABOUT)
+        about = strict_json.read(
+            archive.read("about", np.uint8, 1).tobytes(), "its text", max_bytes=_MOST_ABOUT
+        )
         version = about.get("version") if isinstance(about, dict) else None
         if isinstance(version, int) and version > VERSION:
             raise _RefusedError("was written by a newer edgetl: pip install --upgrade edgetl")
