@@ -162,6 +162,7 @@ def test_swaps_under_eight_threads_lose_and_mix_nothing(two: tuple[Path, dict[st
         ended.set()
         for thread in threads:
             thread.join()
+    print(swaps, "swaps,", sum(counts), "answers")  # noqa: T201 - the figures, with -s
     assert wrong == []
     assert min(counts) > 0
 
