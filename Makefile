@@ -27,7 +27,7 @@ test-slow: $(INSTALLED) ## the slow tests
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-arm: $(INSTALLED) ## edgetl on emulated boards: PI=pi4 or pi5, SUITE=bookworm or trixie, default all four
-	PYTHONPATH=tests $(BIN)/python -m arm --pi $(PI) --suite $(SUITE) $(ARGS)
+	PYTHONPATH=tests:release $(BIN)/python -m arm --pi $(PI) --suite $(SUITE) $(ARGS)
 
 check: $(INSTALLED) types ## lint, formatting and types
 	$(BIN)/ruff check .

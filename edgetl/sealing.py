@@ -3,12 +3,15 @@
 import hashlib
 import json
 import re
-from typing import Any
+from typing import Any, TypeVar
 
+from edgetl import strict_json
 from edgetl.errors import BundleError
 
 KEY = "sha256"
 _UNSEALED = "0" * 64
+
+T = TypeVar("T")
 
 
 def sealed(value: dict[str, Any]) -> str:
@@ -40,6 +43,20 @@ def unseal(data: bytes, value: dict[str, Any], what: str) -> None:
     head, _, tail = data.rpartition(seal.encode())
     if seal != _hash(head + _UNSEALED.encode() + tail):
         raise BundleError(f"{what} is not as it was written")
+
+
+def read(data: bytes, cls: type[T], *, schema: int, max_bytes: int) -> T:
+    """Fill a dataclass from the bytes of a sealed file; the inverse of :func:`sealed`.
+
+    Raises:
+        BundleError: it has another schema, is damaged, or does not fill it; the message calls it "it".
+    """
+    value = strict_json.read(data, "it", max_bytes=max_bytes)
+    found = value.get("schema") if isinstance(value, dict) else None
+    if found != schema:
+        raise BundleError(f"its schema is {found!r}, and this edgetl reads {schema}")
+    unseal(data, value, "it")
+    return strict_json.build(cls, value, "it")
 
 
 def _hash(unsealed: bytes) -> str:

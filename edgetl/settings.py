@@ -5,9 +5,8 @@ import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edgetl import files, reading, strict_json
+from edgetl import files, reading, sealing
 from edgetl.errors import BundleError, SettingsError
-from edgetl.sealing import sealed, unseal
 
 VARIABLE = "EDGETL_SETTINGS"
 SYSTEM = Path("/etc/edgetl/settings.json")
@@ -105,12 +104,7 @@ def read(*, to_change: bool = False) -> Settings:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        value = strict_json.read(data, "it", max_bytes=_MOST_BYTES)
-        schema = value.get("schema") if isinstance(value, dict) else None
-        if schema != SCHEMA:
-            raise BundleError(f"its schema is {schema!r}, and this edgetl reads {SCHEMA}")
-        unseal(data, value, "it")
-        return strict_json.build(Settings, value, "settings")
+        return sealing.read(data, Settings, schema=SCHEMA, max_bytes=_MOST_BYTES)
     except BundleError as error:
         raise SettingsError(
             f"{path} is not understood ({error}): remove it and write it anew with edgetl settings"
@@ -125,7 +119,7 @@ def write(settings: Settings) -> Path:
     """
     path = place()
     # Sealed: a bit that falls over in `required` would make another number of it, and a 0 of a 1.
-    files.write_text(path, sealed(asdict(settings)))
+    files.write_text(path, sealing.sealed(asdict(settings)))
     return path
 
 

@@ -117,3 +117,10 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssh_serv
         monkeypatch.setenv("HOME", str(running.home))
         monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
         yield running
+
+
+@pytest.fixture
+def second(device: ssh_server.Device, tmp_path: Path) -> Iterator[ssh_server.Device]:
+    """Another server, with a key of its own, on the same board."""
+    with ssh_server.running(tmp_path / "board", "second_key") as other:
+        yield other

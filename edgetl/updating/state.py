@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edgetl import files, reading, strict_json
+from edgetl import files, reading, sealing
 from edgetl.errors import BundleError, BusyError
-from edgetl.sealing import sealed, unseal
 
 FILE = "state.json"
 VERSIONS = "versions"
@@ -108,11 +107,7 @@ def read(store: Path) -> State:
     except OSError as error:
         raise BundleError(f"{place} cannot be read: {error.strerror}") from error
     try:
-        value = strict_json.read(data, "it", max_bytes=_MOST_BYTES)
-        if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-            raise BundleError(f"its schema is not {SCHEMA}")
-        unseal(data, value, "it")
-        return strict_json.build(State, value, "state")
+        return sealing.read(data, State, schema=SCHEMA, max_bytes=_MOST_BYTES)
     except BundleError as error:
         raise BundleError(f"{place} is damaged ({error}): type edgetl activate {store}") from error
 
@@ -139,7 +134,7 @@ def change(store: Path, changing: Callable[[State], State]) -> State:
 
 def write(store: Path, state: State) -> None:
     """Replace the state."""
-    files.write_text(store / FILE, sealed(asdict(state)))
+    files.write_text(store / FILE, sealing.sealed(asdict(state)))
 
 
 @contextlib.contextmanager

@@ -1,14 +1,15 @@
-"""edgetl on the board: its wheel, built here, and the emulated pip that installs it there."""
+"""edgetl on the board: what its wheel is made of, and the emulated pip that installs it there."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import build_wheel
 
 from arm import folders
 from arm.userland import Userland
@@ -19,36 +20,13 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("edgetl", "converters", "benchmarks")
-_FILES = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE")
 _TESTED_WITH = ("pytest>=9", "hypothesis>=6.150")
 _LIMIT_S = 900
 
 
 def source_key() -> str:
     """A digest of all that becomes the wheel."""
-    return folders.key_of(*(ROOT / name for name in (*SOURCES, *_FILES)))
-
-
-def build_wheel(folder: Path) -> None:
-    """Build edgetl's wheel into a folder, from a copy: a leftover build/lib would put deleted modules in."""
-    with tempfile.TemporaryDirectory(prefix="edgetl-wheel-") as name:
-        copy = Path(name)
-        for top in SOURCES:
-            shutil.copytree(ROOT / top, copy / top, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in _FILES:
-            shutil.copy(ROOT / file, copy)
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--quiet",
-            "--disable-pip-version-check",
-            "wheel",
-            "--no-deps",
-        ]
-        command += ["--no-build-isolation", "--wheel-dir", str(folder), str(copy)]
-        subprocess.run(command, check=True)
+    return folders.key_of(*(ROOT / name for name in (*build_wheel.FOLDERS, *build_wheel.FILES)))
 
 
 def install(userland: Userland, extras: Sequence[str], wheel: Path) -> Path:

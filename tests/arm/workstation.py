@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import build_wheel
 import support
 
 from arm import folders, packages
@@ -67,5 +68,9 @@ def tiny_models() -> Path:
 
 def wheel() -> Path:
     """edgetl's wheel, built or kept."""
-    folder = folders.kept(folders.cache() / "wheel", packages.source_key(), packages.build_wheel)
+    folder = folders.kept(
+        folders.cache() / "wheel",
+        packages.source_key(),
+        lambda place: build_wheel.build(packages.ROOT, place),
+    )
     return next(folder.glob("edgetl-*.whl"))

@@ -47,13 +47,6 @@ def bundle(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def second(device: ssh_server.Device, tmp_path: Path) -> Iterator[ssh_server.Device]:
-    """Another server, with a key of its own, on the same board."""
-    with ssh_server.running(tmp_path / "board", "second_key") as other:
-        yield other
-
-
-@pytest.fixture
 def closed() -> Iterator[str]:
     """An address where nobody listens."""
     with socket.socket() as held:
