@@ -255,7 +255,7 @@ def read_signatures(folder: Path) -> bytes | None:
 
 def _active(path: Path) -> Path:
     """The folder itself; of a store that of its active version."""
-    if (path / MANIFEST).exists() or not state.is_store(path):
+    if not state.is_store(path):
         return path
     active = state.read(path).active
     if active is None:

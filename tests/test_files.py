@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgetl import disk, files
+from edgetl import disk, files, processes
 from edgetl.errors import BusyError, UsageError, WriteError
-from edgetl.files import leftovers
 
 
 def names(folder: Path) -> list[str]:
@@ -540,7 +539,7 @@ def test_a_place_is_held_by_one_alone_and_freed_when_its_process_is_killed(tmp_p
 def test_a_leftover_of_an_earlier_process_with_a_number_that_lives_again_goes(tmp_path: Path) -> None:
     # After a restart a board gives the same numbers again, to other programs.
     living = os.getppid()
-    theirs = f".first.tmp-{living}-{leftovers._start(living)}-0"
+    theirs = f".first.tmp-{living}-{processes.started(living)}-0"
     for name in (theirs, f".first.tmp-{living}-00000000-0"):
         (tmp_path / name).mkdir()
     files.remove_stale(tmp_path / "first")

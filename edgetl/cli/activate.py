@@ -34,20 +34,28 @@ def command(
     tell(store, version, allow_older, budget_ms, as_json)
 
 
-def tell(store: Path, version: str | None, allow_older: bool, budget_ms: float | None, as_json: bool) -> None:
-    """Activate a version, and say what came of it.
+def tell(
+    store: Path,
+    version: str | None,
+    allow_older: bool,
+    budget_ms: float | None,
+    as_json: bool,
+    *,
+    again: bool = True,
+) -> None:
+    """Activate a version, and say what came of it; ``again`` as in ``edgetl.activate``.
 
     Raises:
         GateError: the self-test or the budget says no.
     """
     budget_s = None if budget_ms is None else budget_ms / 1000
     try:
-        done = activate(store, version, allow_older=allow_older, budget_s=budget_s)
+        done = activate(store, version, allow_older=allow_older, budget_s=budget_s, again=again)
     except GateError as error:
         if as_json:
             output.result_json(_told(store, version, "refused", str(error)))
         raise
-    state = "active" if done.trial is not None else "up to date"
+    state = "up to date" if done.was_active else "active"
     if as_json:
         output.result_json(_told(store, done.digest, state, None))
         return

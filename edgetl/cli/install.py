@@ -28,7 +28,7 @@ def command(
     """
     installed = install(source, into, allow_older=allow_older)
     if use:
-        tell(into, installed.digest, allow_older, budget_ms, as_json)
+        tell(into, installed.digest, allow_older, budget_ms, as_json, again=False)
         return
     short = installed.digest[: store.SHORT]
     if as_json:

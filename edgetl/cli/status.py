@@ -31,14 +31,17 @@ def command(store: Path, as_json: bool) -> None:
         for version in found.versions
     ]
     output.result_table(("version", "name", "exported", "size", "state"), rows)
+    for version in found.versions:
+        if version.problem is not None:
+            output.note(f"{version.digest[: stores.SHORT]} cannot be used: {version.problem}")
     if found.state.starts is not None:
-        output.note(f"the active version has not answered yet: {found.state.starts} of {MOST_STARTS} starts")
+        failed = f"{found.state.failed_starts} of {MOST_STARTS} starts failed"
+        output.note(f"the active version has not answered yet: {failed}")
     for one in found.state.refused:
         output.note(f"{one.digest[: stores.SHORT]} was given up: {one.reason}")
 
 
 def _role(found: Status, version: Version) -> str:
-    if version.problem is not None:
-        return version.problem
     roles = {found.state.active: "active", found.state.previous: "previous"}
-    return roles.get(version.digest, "installed")
+    role = roles.get(version.digest, "installed")
+    return role if version.problem is None else f"{role}, unusable"

@@ -5,17 +5,15 @@ tells the process from a later one with the same number: boards give the same nu
 """
 
 import contextlib
-import functools
 import glob
 import itertools
 import os
 import re
 import stat
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgetl import disk
+from edgetl import disk, processes
 
 _TEMPORARY = ".tmp-"
 _ASIDE = "old-"
@@ -29,7 +27,8 @@ _active: set[str] = set()
 @contextlib.contextmanager
 def temporary(path: Path, *, aside: bool = False) -> Iterator[Path]:
     """A name beside ``path`` that nobody else uses, for as long as the block runs."""
-    name = f".{path.name}{_TEMPORARY}{_ASIDE if aside else ''}{_writer()}-{next(_numbers)}{path.suffix}"
+    writer = f"{_ASIDE if aside else ''}{processes.mark()}-{next(_numbers)}"
+    name = f".{path.name}{_TEMPORARY}{writer}{path.suffix}"
     _active.add(name)
     try:
         yield path.parent / name
@@ -83,38 +82,11 @@ def remove_tree(path: Path) -> None:
     disk.remove_folder(path)
 
 
-def _writer() -> str:
-    return f"{os.getpid()}-{_start(os.getpid()) or 0}"
-
-
 def _is_strange(leftover: Path) -> bool:
     """Whether it is of another user, in a folder where everybody may write: that could be a trap for root."""
     return bool(leftover.parent.stat().st_mode & stat.S_ISVTX) and leftover.lstat().st_uid != os.geteuid()
 
 
 def _is_running(pid: int, start: str | None) -> bool:
-    if pid == os.getpid():
-        return False  # of an earlier process with the same number, or our own, whose removal failed
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    now = _start(pid)
-    return start in (None, "0") or now is None or now == start
-
-
-def _start(pid: int) -> str | None:
-    """When a process began, in this boot of the machine: 8 hexadecimal digits; None if that is not told."""
-    try:
-        # The name of the program, in brackets, may hold anything; the start is the 22nd field.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return f"{zlib.crc32(_boot() + fields[19]):08x}"
-    except (OSError, IndexError):
-        return None
-
-
-@functools.cache
-def _boot() -> bytes:
-    return Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    # Ours is of an earlier process with the same number, or a removal that failed.
+    return pid != os.getpid() and processes.is_alive(pid, start)

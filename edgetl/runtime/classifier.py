@@ -1,6 +1,7 @@
 """From a picture to a label, as the bundle's contract says."""
 
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -262,11 +263,15 @@ class Classifier:
         Raises:
             EdgetlError: it cannot be loaded; the model goes on with the version it has.
         """
-        if self._opening is None or not self._opening.is_newer(self._current.loaded):
+        now = self._current.loaded
+        if self._opening is None or not self._opening.is_newer(now):
             return False
         loaded = self._opening.open()
-        if loaded.bundle.digest == self.bundle.digest:  # the newer one was given up
+        if loaded.bundle.digest == now.bundle.digest:
             loaded.close()
+            now.instead = loaded.instead  # not tried again at each look
+            if loaded.instead is not None:
+                raise loaded.instead[1]
             return False
         loaded.engines.allow(self._workers)
         self._current.go_over_to(loaded)
@@ -286,7 +291,15 @@ class Classifier:
             on_change: called in that thread after each change.
             on_error: called in that thread when a version cannot be loaded, once for each reason. None warns
                 (``RuntimeWarning``).
+
+        Raises:
+            UsageError: ``every_s`` is no time to wait.
+            ModelError: the model is closed.
         """
+        if not 0 < every_s <= threading.TIMEOUT_MAX:
+            raise UsageError(f"every_s is {every_s}: give seconds above 0")
+        with self._current.borrowed():
+            pass
         if self._follower is None:
             self._follower = Follower(self, every_s, on_change, on_error)
 

@@ -4,7 +4,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgetl.errors import EdgetlError
 
@@ -44,18 +44,28 @@ class Follower:
     ) -> None:
         told = None
         while not self._stopped.wait(every_s):
+            model = seen()
             try:
-                _reload(seen(), on_change)
+                changed = model is not None and model.reload()
             except EdgetlError as error:
                 if str(error) != told:
                     told = str(error)
-                    on_error(error)
+                    _call(on_error, error)
+            else:
+                if changed and on_change is not None:
+                    _call(on_change, model)
+            del model  # nobody else may have it any more
 
 
 def _warn(error: EdgetlError) -> None:
     warnings.warn(f"the model stays as it is: {error}", RuntimeWarning, stacklevel=1)
 
 
-def _reload(model: "Classifier | None", on_change: "Callable[[Classifier], object] | None") -> None:
-    if model is not None and model.reload() and on_change is not None:
-        on_change(model)
+def _call(told: Callable[[Any], object], what: object) -> None:
+    """What is raised there is shown as of any thread, and following goes on."""
+    try:
+        told(what)
+    except Exception as error:  # noqa: BLE001 - it is the caller's code
+        threading.excepthook(
+            threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+        )

@@ -11,9 +11,15 @@ from edgetl.runtime.base import AbstractEngine, Images, Outputs
 class Engines:
     """Engines of one model; one is started only when all others are busy."""
 
-    def __init__(self, start: Callable[[], AbstractEngine]) -> None:
-        """Remember how an engine is started; none is yet."""
+    def __init__(self, start: Callable[[], AbstractEngine], other: AbstractEngine | None = None) -> None:
+        """Remember how an engine is started; none is yet.
+
+        Args:
+            start: starts one.
+            other: which somebody else has and closes; used where not one can be started.
+        """
         self._start = start
+        self._other = other
         self._started: list[AbstractEngine] = []
         self._allowed = 0
         # Last in, first out: the places of engines that were never needed stay at the bottom.
@@ -45,10 +51,12 @@ class Engines:
             try:
                 return self._another()
             except EdgetlError:
-                if not self._started:
-                    self._idle.put(None)
-                    raise
                 # There is no memory for one more, or the bundle is gone: those that run do the work.
+                if not self._started:
+                    if self._other is None or self._closed:
+                        self._idle.put(None)
+                        raise
+                    return self._other
         return engine
 
     def _another(self) -> AbstractEngine:

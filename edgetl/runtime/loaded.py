@@ -2,19 +2,23 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgetl import images
 from edgetl.bundle import Bundle
-from edgetl.errors import ModelError
+from edgetl.errors import EdgetlError, ModelError
 from edgetl.manifest import Variant
 from edgetl.runtime import engines
 from edgetl.runtime.base import AbstractEngine
 from edgetl.runtime.lending import Engines
 from edgetl.runtime.result import Result, Timings, read
+
+if TYPE_CHECKING:
+    from edgetl.updating.activate import Start
 
 
 class Loaded:
@@ -25,7 +29,7 @@ class Loaded:
         bundle: Bundle,
         variant: Variant,
         engine: AbstractEngine,
-        on_answer: Callable[[], object] | None = None,
+        start: "Start | None" = None,
     ) -> None:
         """Take an engine over.
 
@@ -33,7 +37,7 @@ class Loaded:
             bundle: whose model it is.
             variant: that is loaded.
             engine: in which it is.
-            on_answer: called once, after the first answer.
+            start: that the version's first answer makes good; None where it has proved itself.
         """
         self.bundle = bundle
         self.variant = variant
@@ -44,8 +48,10 @@ class Loaded:
             from edgetl.runtime.teaching import load_learned
 
             self.learned = load_learned(bundle)
-        self.engines = Engines(self._start_another)
-        self._on_answer = on_answer
+        self.engines = Engines(self._start_another, engine)
+        self.instead: tuple[str, EdgetlError] | None = None
+        """The version of a store in whose place this one was loaded, and why; None where it is the active."""
+        self._trial = _Trial(start) if start is not None else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,17 +72,16 @@ class Loaded:
         opened = time.perf_counter()
         pixels = images.fit(decoded, self.contract)
         fitted = time.perf_counter()
-        probabilities, *features = run(pixels[np.newaxis])
-        inferred = time.perf_counter()
-        labels, learned = self.contract.labels, self.learned
-        if learned is not None:
-            probabilities = learned.extend(probabilities, features[0])
-            labels += learned.labels
-        row = probabilities[0]
-        said = read(row, labels, self.bundle.manifest)
-        if (told := self._on_answer) is not None:
-            self._on_answer = None
-            told()
+        with self._trial.asked() if self._trial is not None else nullcontext():
+            probabilities, *features = run(pixels[np.newaxis])
+            inferred = time.perf_counter()
+            labels, learned = self.contract.labels, self.learned
+            if learned is not None:
+                probabilities = learned.extend(probabilities, features[0])
+                labels += learned.labels
+            row = probabilities[0]
+            said = read(row, labels, self.bundle.manifest)
+        self._trial = None
         ended = time.perf_counter()
         timings = Timings(opened - start, fitted - opened, inferred - fitted, ended - inferred)
         embedding = features[0].ravel() if features else None
@@ -97,6 +102,37 @@ class Loaded:
         """Free the engines."""
         self.engines.close()
         self.engine.close()
+
+
+class _Trial:
+    """A version that has yet to answer."""
+
+    def __init__(self, start: "Start") -> None:
+        self._start: Start | None = start
+        self._changing = threading.Lock()
+        self._was_asked = False
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """A picture is being answered: the first time it is watched whether that ends, and how."""
+        with self._changing:
+            first, self._was_asked = not self._was_asked, True
+            start = self._start
+        if start is None:
+            yield
+            return
+        if first:
+            start.asked()
+        try:
+            yield
+        except BaseException as error:
+            if first:
+                start.ended(failed=isinstance(error, Exception))
+            raise
+        with self._changing:
+            start, self._start = self._start, None
+        if start is not None:
+            start.answered()
 
 
 class Current:

@@ -1,14 +1,17 @@
 """How a model is loaded: from a bundle, or from a store, which says what to do when a version fails."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgetl.bundle import Bundle
-from edgetl.errors import BundleError, ModelError
+from edgetl.errors import BundleError, DamagedBundleError, EdgetlError, ModelError, SignatureError
 from edgetl.runtime import choosing, threads
 from edgetl.runtime.loaded import Loaded
 from edgetl.updating import state
+
+if TYPE_CHECKING:
+    from edgetl.updating.activate import Start
 
 
 @dataclass(frozen=True)
@@ -27,33 +30,41 @@ class Opening:
         return state.is_store(self.path)
 
     def open(self) -> Loaded:
-        """Load the bundle, or the active version of a store.
-
-        A version of a store that cannot be loaded, or gave no answer in three starts, is given up for the
-        one before.
+        """Load the bundle, or the active version of a store, or, where that fails, the one before.
 
         Raises:
             EdgetlError: see ``edgetl.load``.
         """
         if not self.is_store:
             return self._load(self.path)
-        from functools import partial
-
         from edgetl.updating import activate
         from edgetl.updating.store import place_of
 
-        digest, on_trial = activate.begin(self.path)
-        tried = set()
-        while True:
-            tried.add(digest)
-            answered = partial(activate.answered, self.path, digest) if on_trial else None
+        digest, start = activate.begin(self.path)
+        try:
+            return self._load(place_of(self.path, digest), start)
+        except (BundleError, ModelError) as error:
+            other = activate.instead_of(self.path, digest)
+            if other is None:
+                raise
             try:
-                return self._load(place_of(self.path, digest), answered)
-            except (BundleError, ModelError) as error:
-                other = activate.failed(self.path, digest, str(error))
-                if other is None or other in tried:
-                    raise
-                digest, on_trial = other, False
+                loaded = self._load(place_of(self.path, other))
+            except EdgetlError:
+                raise error from None
+            loaded.instead = (digest, error)
+            if self._is_to_blame(error, on_trial=start is not None):
+                activate.failed(self.path, digest, str(error))
+            return loaded
+
+    def _is_to_blame(self, error: EdgetlError, *, on_trial: bool) -> bool:
+        """Whether a version that could not be loaded is given up for everybody.
+
+        Not where it fails what this caller alone asks for, and not where it has answered before and its files
+        are whole: then there may be too little memory for a moment.
+        """
+        if self.variant or self.engine or self.require_signature or isinstance(error, SignatureError):
+            return False
+        return on_trial or isinstance(error, DamagedBundleError)
 
     def is_newer(self, loaded: Loaded) -> bool:
         """Whether another version than the loaded one would be opened now.
@@ -62,12 +73,18 @@ class Opening:
             BundleError: there is none, or what should say is damaged.
         """
         if self.is_store:
-            return state.read(self.path).active != loaded.bundle.digest
+            active = state.read(self.path).active
+            passed_over = loaded.instead[0] if loaded.instead is not None else None
+            return active not in (loaded.bundle.digest, passed_over)
         return Bundle.open(self.path, require_signature=self.require_signature).digest != loaded.bundle.digest
 
-    def _load(self, path: Path, answered: Callable[[], object] | None = None) -> Loaded:
-        opened = Bundle.open(path, require_signature=self.require_signature)
-        chosen, row = choosing.choose(opened, self.variant, self.engine)
-        model = opened.model_files(chosen)
-        started = threads.start_fastest(opened, chosen, row, model, self.num_threads)
-        return Loaded(opened, chosen, started, answered)
+    def _load(self, path: Path, start: "Start | None" = None) -> Loaded:
+        try:
+            opened = Bundle.open(path, require_signature=self.require_signature)
+            chosen, row = choosing.choose(opened, self.variant, self.engine)
+            model = opened.model_files(chosen)
+            started = threads.start_fastest(opened, chosen, row, model, self.num_threads)
+            return Loaded(opened, chosen, started, start)
+        finally:
+            if start is not None:
+                start.ended(failed=False)

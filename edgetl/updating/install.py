@@ -38,7 +38,8 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
     Everything that can be refused is refused before the first file is written: signatures, the kind of
     device, a version older than one that was used, room. Then every file is hashed while it is copied. Once
     all are whole, every version but the active one goes, so there are never more than two; where the disk has
-    no room for a third meanwhile, it goes before.
+    no room for a third meanwhile, it goes before. Where the active one itself comes anew, being damaged, the
+    one before is what stays.
 
     Args:
         source: a bundle's folder, a file of ``edgetl pack``, or the URL of one.
@@ -53,7 +54,7 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
         WriteError: there is no room, or the place is read-only.
     """
     root = Path(into)
-    if root.exists() and not states.is_store(root) and (not root.is_dir() or any(root.iterdir())):
+    if not states.is_free(root):
         raise UsageError(f"{root} is not empty and no store of versions: choose another --into")
     if sources.is_open_to_all(source) and settings.read().required < 1:
         raise UsageError(
@@ -73,12 +74,14 @@ def install(source: str | Path, into: str | Path, *, allow_older: bool = False) 
             if _is_whole(place, digest):
                 _renew_signatures(place, found)
                 return Installed(root, digest, found.manifest, was_there=True)
-            if _is_tight(root, found.manifest, {state.active} - {digest}):
-                _make_room(root, {state.active} - {digest})
+            # Beside the one that comes: the active one, or, where that comes anew, the one before.
+            kept: set[str | None] = {state.active if digest != state.active else state.previous}
+            if _is_tight(root, found.manifest, kept):
+                _make_room(root, kept)
             # Until every byte has come and is right, what is there stays: a bad source costs no version.
             with files.new_folder(place, replace=True) as folder:
                 _copy(found, folder)
-                _make_room(root, {state.active, digest})
+                _make_room(root, {*kept, digest})
     return Installed(root, digest, found.manifest, was_there=False)
 
 

@@ -35,6 +35,10 @@ class Fetched:
         opener = urllib.request.build_opener(_Http(), _Https(), _Redirects(secret))
         with self._explained():
             self._answer = opener.open(url, timeout=TIMEOUT_S)
+            if self._answer.headers.get("Transfer-Encoding"):
+                # Lines that tell how long each piece is may take for ever, each byte in time for itself.
+                self._answer.close()
+                raise http.client.HTTPException("the server does not say how long it is")
 
     def read(self, count: int) -> bytes:
         """The next bytes, ``count`` of them or fewer, none at the end.
@@ -78,6 +82,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             raise urllib.error.URLError(
                 f"it leads to {newurl[:200]}, which is not {' or '.join(self._allowed)}"
             )
+        fp.close()  # else the rest of this answer would be read, however long it is
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -6,9 +6,10 @@
 """
 
 import contextlib
+import errno
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ from edgetl.bundle import Bundle
 from edgetl.errors import BundleError, UsageError, WriteError
 from edgetl.updating import state as states
 from edgetl.updating.state import State
+
+_OWNER = "permission denied: type sudo before it, or be the user whom the store belongs to"
+_WAYS_OUT = {
+    errno.EACCES: _OWNER,
+    errno.EPERM: _OWNER,
+    errno.EROFS: "the disk is read-only: mount it so that it can be written",
+}
+"""A store cannot lie elsewhere, unlike what is written once."""
 
 SHORT = 12
 """Digits of a digest that people see."""
@@ -131,26 +140,38 @@ def updating(store: Path) -> Iterator[State]:
 
     Raises:
         BusyError: somebody else is.
+        WriteError: the place is read-only, or somebody else's.
     """
-    with files.lock(store / states.UPDATE_LOCK):
-        files.remove_leftovers(store)
-        files.remove_leftovers(store / states.VERSIONS)
-        yield recovered(store)
+    try:
+        with files.lock(store / states.UPDATE_LOCK):
+            files.remove_leftovers(store)
+            files.remove_leftovers(store / states.VERSIONS)
+            yield recovered(store)
+    except WriteError as error:
+        if (way_out := _WAYS_OUT.get(error.errno or 0)) is None:
+            raise
+        refused = WriteError(f"cannot write {error.place}: {way_out}")
+        refused.errno, refused.place = error.errno, error.place
+        raise refused from error
 
 
 def recovered(store: Path) -> State:
-    """The state of a store; where it is damaged, one that tries the newest version that is there.
+    """The state of a store; where it is damaged, one that tries a version that is there.
 
-    Nobody knows any more whether that one was ever used: like any new one it is given up without an answer.
+    Nobody knows any more which one was used. The newest may only have been installed, or have failed, so it
+    is the older of two; like any new one it is given up without an answer, and ``activate`` tries the newest.
     """
     try:
         return states.read(store)
     except BundleError:
         state, usable = State(), [one for one in versions(store) if one.problem is None]
         if usable:
-            digests = [one.digest for one in usable[:2]]
-            previous = digests[1] if len(digests) > 1 else None
-            state = State(digests[0], previous, starts=0, high_water=usable[0].created)
+            newest, *older = usable[:2]
+            state = State(newest.digest, starts=0, high_water=newest.created)
+            if older:
+                state = replace(
+                    state, active=older[0].digest, previous=newest.digest, previous_answered=False
+                )
         with contextlib.suppress(WriteError):  # the next one finds out the same
             states.write(store, state)
         return state
@@ -160,9 +181,11 @@ def keep(store: Path, kept: set[str | None]) -> list[str]:
     """Remove every version but some, with what was remembered and taught beside it; say which went."""
     gone = [digest for digest in digests(store) if digest not in kept]
     for digest in gone:
-        place = place_of(store, digest)
-        files.remove_folder(place)
-        for beside in place.parent.glob(f"{digest}.*"):
+        files.remove_folder(place_of(store, digest))
+    # Also what a program that still ran a version has remembered since that was removed.
+    for beside in (store / states.VERSIONS).glob("*.*"):
+        digest = beside.name.partition(".")[0]
+        if states.is_digest(digest) and digest not in kept and beside.is_file():
             files.remove(beside)
     return gone
 

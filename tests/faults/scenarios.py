@@ -20,7 +20,7 @@ import pytest
 import teachable
 import versions
 
-from edgetl import disk, files
+from edgetl import disk, files, processes
 from edgetl.benchmarks import reading
 from edgetl.bundle import Bundle
 from edgetl.cli import bench
@@ -367,9 +367,22 @@ def _in_use(root: Path, *numbers: int) -> None:
 
 
 def _started(root: Path, times: int) -> None:
+    """Started so often in vain."""
     _in_use(root, 0, 1)
     for _ in range(times):
-        activation.begin(root / "store")
+        _begin(root)
+        _start(root).ended(failed=True)
+
+
+def _begin(root: Path) -> None:
+    activation.begin(root / "store")
+
+
+def _start(root: Path) -> activation.Start:
+    """The one that was begun."""
+    state = states.read(root / "store")
+    assert state.active is not None
+    return activation.Start(root / "store", state.active, next(iter(state.starting), processes.mark()))
 
 
 def _rollback(root: Path) -> None:
@@ -387,7 +400,8 @@ def _read_store(root: Path) -> Value:
         opened.check_files()
         assert opened.digest == digest
     assert {state.active, state.previous} - {None} <= set(places)
-    return state.active, state.previous, state.starts, state.refused, sorted(stores.digests(store))
+    starts = (state.starts, len(state.starting))
+    return state.active, state.previous, starts, state.refused, sorted(stores.digests(store))
 
 
 def _active_stays(found: Value, before: Value, after: Value) -> bool:
@@ -505,18 +519,34 @@ SCENARIOS = (
         fits=_active_stays,
     ),
     Scenario(
-        "a start counted",
+        "a start begun",
         lambda root: _started(root, 1),
-        lambda root: activation.begin(root / "store"),
+        _begin,
         _read_store,
         settled=lambda found, _before, after: bool(found[0] == after[0]),
         may_go_on=True,
     ),
     Scenario(
+        "a start counted",
+        lambda root: (_started(root, 1), _begin(root)),
+        lambda root: _start(root).ended(failed=True),
+        _read_store,
+        settled=lambda found, _before, after: bool(found[0] == after[0]),
+        may_go_on=True,
+    ),
+    Scenario(
+        "a first answer",
+        lambda root: (_started(root, 1), _begin(root)),
+        lambda root: _start(root).answered(),
+        _read_store,
+        may_go_on=True,
+    ),
+    Scenario(
         "a version that never answers, given up",
         lambda root: _started(root, MOST_STARTS),
-        lambda root: activation.begin(root / "store"),
+        _begin,
         _read_store,
+        settled=lambda found, _before, after: bool(found[0] == after[0]),
         may_go_on=True,
     ),
     Scenario("an update rolled back", lambda root: _in_use(root, 0, 1), _rollback, _read_store),

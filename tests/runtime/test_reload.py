@@ -16,10 +16,9 @@ from versions import export
 
 import edgetl
 from edgetl.bundle import Bundle
-from edgetl.errors import EdgetlError
+from edgetl.errors import BundleError, EdgetlError, ModelError, UsageError
 from edgetl.runtime.classifier import Classifier
 from edgetl.runtime.result import Result
-from edgetl.updating import activate
 from edgetl.updating import state as states
 from edgetl.updating import store as stores
 
@@ -47,7 +46,7 @@ def two(tmp_path: Path, room: Path) -> tuple[Path, dict[str, Result]]:
 
 def use(store: Path, digest: str) -> None:
     """Let the other version be active, without a self-test each time."""
-    states.change(store, lambda state: activate._with_active(state, digest, "2026-11-01T12:00:00+00:00"))
+    states.change(store, lambda state: state.with_active(digest, "2026-11-01T12:00:00+00:00"))
 
 
 def other(store: Path) -> str:
@@ -96,7 +95,9 @@ def test_a_version_that_cannot_be_loaded_changes_nothing(two: tuple[Path, dict[s
         model_file = stores.place_of(store, digest) / "fake-float32" / "model.fake"
         model_file.write_bytes(b"{}")
         use(store, digest)
-        assert not model.reload()  # the version before is the one that runs
+        with pytest.raises(BundleError, match="the manifest says"):
+            model.reload()
+        assert not model.reload()  # and is not tried again
         assert model.bundle.digest == before == states.read(store).active
         assert is_whole(model.classify(PICTURE), said)
 
@@ -185,6 +186,66 @@ def test_a_follower_goes_over_by_itself(two: tuple[Path, dict[str, Result]]) -> 
         wait_for(lambda: bool(seen))
         assert seen == [digest]
         assert model.classify(PICTURE).version == digest
+
+
+def test_a_follower_outlives_what_it_tells_others(
+    two: tuple[Path, dict[str, Result]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = two
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: raised.append(told.exc_value))
+
+    def breaks(_: Classifier) -> None:
+        raise ValueError("a fault of the program")
+
+    with edgetl.load(store) as model:
+        model.follow(0.01, on_change=breaks)
+        for times in (1, 2):
+            use(store, other(store))
+            wait_for(lambda times=times: len(raised) == times)  # type: ignore[misc]
+
+
+def test_a_version_that_cannot_be_loaded_is_told_once_where_the_store_cannot_be_written(
+    two: tuple[Path, dict[str, Result]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, said = two
+    with edgetl.load(store) as model:
+        digest = other(store)
+        (stores.place_of(store, digest) / "fake-float32" / "model.fake").write_bytes(b"{}")
+        use(store, digest)
+
+        def refused(*_: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("edgetl.disk.create", refused)
+        monkeypatch.setattr("edgetl.disk.open_lock", refused)
+        told: list[EdgetlError] = []
+        model.follow(0.01, on_error=told.append)
+        wait_for(lambda: bool(told))
+        time.sleep(0.2)
+        assert len(told) == 1
+        assert is_whole(model.classify(PICTURE), said)
+
+
+@pytest.mark.parametrize("every_s", [0, -1, float("nan"), 1e12])
+def test_a_time_that_nobody_can_wait_is_refused(two: tuple[Path, dict[str, Result]], every_s: float) -> None:
+    with edgetl.load(two[0]) as model, pytest.raises(UsageError, match="give seconds above 0"):
+        model.follow(every_s)
+    with pytest.raises(ModelError, match="closed"):
+        model.follow()
+
+
+def test_pictures_side_by_side_are_answered_though_two_updates_have_removed_the_version(
+    two: tuple[Path, dict[str, Result]], room: Path
+) -> None:
+    store, _ = two
+    with edgetl.load(store) as model:
+        label = model.classify(PICTURE).label
+        for number in (2, 3):
+            edgetl.install(export(room, number), store)
+            edgetl.activate(store)
+        assert not model.bundle.path.exists()
+        assert {result.label for result in model.classify_many([PICTURE] * 8, workers=4)} == {label}
 
 
 def test_a_follower_ends_with_its_model(two: tuple[Path, dict[str, Result]]) -> None:
