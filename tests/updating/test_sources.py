@@ -22,11 +22,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         way = self.path.strip("/")
-        if way.startswith("to/"):
+        if way.startswith(("to/", "at-length-to/")):
             self.send_response(302)
-            self.send_header("Location", way.removeprefix("to/"))
+            self.send_header("Location", way.partition("to/")[2])
             self.end_headers()
+            while way.startswith("at-length"):
+                self.wfile.write(bytes(100_000))
             return
+        if way == "in-pieces":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while True:  # how long the first piece is never ends
+                self.wfile.write(b"0")
+                time.sleep(0.1)
         if way == "missing":
             self.send_error(404)
             return
@@ -82,6 +91,7 @@ def url(packed: Path) -> Iterator[str]:
 def test_a_signed_bundle_comes_from_a_web_server(url: str, packed: Path, tmp_path: Path) -> None:
     assert install(f"{url}/tiny.zip", tmp_path / "one").digest == install(packed, tmp_path / "two").digest
     assert not install(f"{url}/to/{url}/tiny.zip", tmp_path / "three").was_there
+    assert not install(f"{url}/at-length-to/{url}/tiny.zip", tmp_path / "four").was_there
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.zip", "HTTP://127.0.0.1:9/x.zip"])
@@ -120,6 +130,7 @@ def test_what_is_no_address_of_a_web_server_is_refused(address: str, tmp_path: P
     ("way", "reason"),
     [
         ("missing", "cannot be fetched: Not Found"),
+        ("in-pieces", "cannot be fetched: the server does not say how long it is"),
         ("truncated", "ends after 2000 bytes"),
         ("endless", "has a directory of other files"),
         ("to/file:///etc/passwd", "cannot be fetched: .*file:///etc/passwd"),
