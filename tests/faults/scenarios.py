@@ -371,14 +371,14 @@ def _started(root: Path, times: int) -> None:
     _in_use(root, 0, 1)
     for _ in range(times):
         _begin(root)
-        _start(root).ended(failed=True)
+        _begun(root).ended(failed=True)
 
 
 def _begin(root: Path) -> None:
     activation.begin(root / "store")
 
 
-def _start(root: Path) -> activation.Start:
+def _begun(root: Path) -> activation.Start:
     """The one that was begun."""
     state = states.read(root / "store")
     assert state.active is not None
@@ -529,7 +529,7 @@ SCENARIOS = (
     Scenario(
         "a start counted",
         lambda root: (_started(root, 1), _begin(root)),
-        lambda root: _start(root).ended(failed=True),
+        lambda root: _begun(root).ended(failed=True),
         _read_store,
         settled=lambda found, _before, after: bool(found[0] == after[0]),
         may_go_on=True,
@@ -537,7 +537,7 @@ SCENARIOS = (
     Scenario(
         "a first answer",
         lambda root: (_started(root, 1), _begin(root)),
-        lambda root: _start(root).answered(),
+        lambda root: _begun(root).answered(),
         _read_store,
         may_go_on=True,
     ),
