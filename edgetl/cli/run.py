@@ -106,6 +106,9 @@ def command(
                 output.advice(event)
                 watchdog.status(event)
 
+            if model.passed_over is not None:
+                digest, why = model.passed_over
+                told(f"version {digest[:12]} cannot be loaded, the one before answers: {why}")
             frames = open_source(source, every=every, width=width, height=height, on_event=told)
             if frames.live and is_store(bundle):
                 model.follow(

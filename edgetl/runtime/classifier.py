@@ -54,6 +54,12 @@ class Classifier:
         return self._current.loaded.bundle
 
     @property
+    def passed_over(self) -> tuple[str, EdgetlError] | None:
+        """The active version of the store, by its digest, that could not be loaded, and why; None where it
+        is the one that answers. Then the one before answers."""
+        return self._current.loaded.instead
+
+    @property
     def variant(self) -> Variant:
         """The variant of it that is loaded."""
         return self._current.loaded.variant

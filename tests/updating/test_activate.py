@@ -257,6 +257,10 @@ def test_a_version_that_breaks_on_the_disk_gives_way_to_the_one_before(store: Pa
     second = bring(export(room, 1), store)
     assert answer(store) == "bee"
     (stores.place_of(store, second) / "fake-float32" / "model.fake").write_bytes(b"{}")
+    with edgetl.load(store) as model:
+        assert model.passed_over is not None
+        assert model.passed_over[0] == second
+        assert "the manifest says" in str(model.passed_over[1])
     assert answer(store) == "ant"
     (given_up,) = edgetl.status(store).state.refused
     assert given_up.digest == second
