@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from edgetl import extras, settings
-from edgetl.errors import BundleError, EdgetlError, MissingPackageError
+from edgetl.errors import BundleError, EdgetlError, MissingPackageError, WriteError
 from edgetl.updating.archive import Reader
 from edgetl.wording import typed
 
@@ -26,6 +26,7 @@ def main(words: list[str]) -> None:
     name, chosen, archive, *options = words
     store = Path(chosen).expanduser() if chosen else store_of(name, SYSTEM, Path.home())
     try:
+        refuse_closed(store)
         check(Path(archive))
     except EdgetlError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -63,6 +64,24 @@ def check(archive: Path) -> None:
             f"checks them: on the device, type: {_line()}",
             name=_CHECKER,
         )
+
+
+def refuse_closed(store: Path) -> None:
+    """Refuse a store that this user cannot look into.
+
+    Raises:
+        WriteError: it is one.
+    """
+    try:
+        with os.scandir(store):
+            pass
+    except (FileNotFoundError, NotADirectoryError):  # it is made, or refused with its own reason
+        pass
+    except OSError as error:
+        raise WriteError(
+            f"{store} cannot be looked into there ({error.strerror}): log in as a user who may, or choose "
+            "another store with --into"
+        ) from error
 
 
 def store_of(name: str, system: Path, home: Path) -> Path:

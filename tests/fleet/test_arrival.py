@@ -8,7 +8,7 @@ import support
 
 import edgetl
 from edgetl import extras, settings
-from edgetl.errors import BundleError, MissingPackageError
+from edgetl.errors import BundleError, MissingPackageError, WriteError
 from edgetl.fleet import arrival
 from edgetl.fleet.arrival import store_of
 from edgetl.manifest import SIGNATURES
@@ -55,7 +55,16 @@ def closed(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_where_nobody_can_look_a_store_may_be(closed: Path, tmp_path: Path) -> None:
-    assert store_of("bees", closed, tmp_path) == closed / "bees"
+    store = store_of("bees", closed, tmp_path)
+    assert store == closed / "bees"
+    with pytest.raises(WriteError, match=r"bees cannot be looked into there \(Permission denied\)"):
+        arrival.refuse_closed(store)
+
+
+def test_a_store_that_is_missing_or_open_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path, tmp_path / "missing", tmp_path / "file"):
+        arrival.refuse_closed(place)
 
 
 @pytest.fixture

@@ -67,6 +67,20 @@ def test_a_device_that_cannot_be_reached_stops_the_waves(
     assert not (tmp_path / "store").exists()
 
 
+def test_a_device_whose_own_edgetl_is_older_than_the_bundle_needs_is_left_as_it_is(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "older" / "edgetl-0.0.9.dist-info").mkdir(parents=True)
+    device.python(f"export PYTHONPATH=$PYTHONPATH:{tmp_path / 'older'}\n{device.python_script}")
+    (pushed,) = edgetl.push(bundle, [device.address], into=str(tmp_path / "store")).devices
+    assert (pushed.state, pushed.reason) == (
+        "failed",
+        "this device has edgetl 0.0.9, and the bundle needs 0.1.0: pip install --upgrade edgetl there first",
+    )
+    assert not (tmp_path / "store").exists()
+    assert device.is_clean()
+
+
 def test_a_bundle_that_is_damaged_on_the_way_is_not_used(
     device: ssh_server.Device, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
