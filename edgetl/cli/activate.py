@@ -11,7 +11,9 @@ from edgetl.updating import store as stores
 from edgetl.updating.activate import activate
 
 budget_option = click.option(
-    "--budget-ms", type=click.FloatRange(min=0), help="Milliseconds that the median picture may take."
+    "--budget-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Milliseconds that the median picture may take.",
 )
 older_option = click.option(
     "--allow-older", is_flag=True, help="Take a version older than one that was used before."

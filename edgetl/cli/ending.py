@@ -1,4 +1,4 @@
-"""How a command that runs for long ends: stopped as a service is, or out of memory."""
+"""How a command that runs for long ends: stopped as a service is, by Ctrl-C, or out of memory."""
 
 import contextlib
 import signal
@@ -47,3 +47,29 @@ def ended_well() -> Iterator[Callable[[], None]]:
     finally:
         if not came:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Callable[[], int]]:
+    """Let SIGTERM stop the block as Ctrl-C does, by KeyboardInterrupt.
+
+    Yields what tells the exit code of a command that was stopped, as shells report it.
+    """
+    number: int = signal.SIGINT
+
+    def stop(came: int, frame: FrameType | None) -> None:
+        nonlocal number
+        number = came
+        handler = signal.getsignal(signal.SIGINT)  # asyncio has one of its own, which lets the tasks clean up
+        (handler if callable(handler) else signal.default_int_handler)(came, frame)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield lambda: 128 + number
+    except KeyboardInterrupt:
+        if number == signal.SIGINT:
+            raise
+        output.error("stopped by SIGTERM; nothing half-written is left")
+        raise click.exceptions.Exit(128 + number) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)

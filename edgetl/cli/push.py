@@ -5,13 +5,17 @@ from pathlib import Path
 import click
 
 from edgetl.cli import output
+from edgetl.cli.ending import stoppable
 from edgetl.cli.lines import console_progress
 from edgetl.fleet.push import CANARY, WAVE, push
-from edgetl.fleet.results import Pushed
+from edgetl.fleet.results import Pushed, PushReport, PushStopped
 from edgetl.remote.gravest import gravest
+from edgetl.wording import agreeing, counted
 
 _SHORT = 12
-_COLUMNS = ("device", "wave", "state", "version", "before", "seconds", "store")
+_COLUMNS = ("device", "wave", "state", "version", "before")
+_MOST_NAMED = 3
+"""Devices in the next command: it is one line."""
 
 
 @click.command("push", short_help="Update devices over SSH, a few first.")
@@ -34,7 +38,11 @@ _COLUMNS = ("device", "wave", "state", "version", "before", "seconds", "store")
     "--canary", type=int, default=CANARY, show_default=True, help="Devices that go first, alone; 0: none."
 )
 @click.option("--wave", type=int, default=WAVE, show_default=True, help="Devices at a time afterwards.")
-@click.option("--budget-ms", type=float, help="Keep the version before if a picture takes longer there.")
+@click.option(
+    "--budget-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Keep the version before if a picture takes longer there.",
+)
 @click.option("--allow-older", is_flag=True, help="Also take a version older than the one in use.")
 @click.option("--python", metavar="PATH", help="Python to take there. [default: one that has numpy]")
 @click.option("--json", "as_json", is_flag=True, help="Print the devices' states as JSON.")
@@ -52,43 +60,57 @@ def command(
     """Copy BUNDLE to devices over SSH, test it there and use it, in waves that stop where one fails.
 
     Exits 3 when a device's self-test or budget said no, 4 when a host key is not trusted, 1 when anything
-    else failed.
+    else failed. Stopped with Ctrl-C it says what was done.
     """
     progress = console_progress()
 
     def told(pushed: Pushed) -> None:
-        progress.note(f"{pushed.device}: {pushed.state}")
+        progress.note(": ".join(filter(None, (pushed.device, pushed.state, pushed.reason))))
 
-    report = push(
-        bundle,
-        devices,
-        into=into,
-        canary=canary,
-        wave=wave,
-        budget_ms=budget_ms,
-        allow_older=allow_older,
-        python=python,
-        progress=progress,
-        finished=told,
-    )
+    with stoppable() as code:
+        try:
+            report = push(
+                bundle,
+                devices,
+                into=into,
+                canary=canary,
+                wave=wave,
+                budget_ms=budget_ms,
+                allow_older=allow_older,
+                python=python,
+                progress=progress,
+                finished=told,
+            )
+        except PushStopped as stopped:
+            _show(stopped.report, as_json)
+            done = sum(pushed.is_well for pushed in stopped.report.devices)
+            told_of = f"{done} of {counted(len(devices), 'device')} {agreeing(done, 'was', 'were')} done"
+            output.error(f"stopped: {told_of}; type it again to go on")
+            raise click.exceptions.Exit(code()) from None
+    _show(report, as_json)
+    if report.errors:
+        failed = [pushed.device for pushed in report.devices if pushed.error is not None]
+        several = f"{len(failed)} of {counted(len(devices), 'device')} failed: {', '.join(failed)}"
+        raise gravest(report.errors, several if len(failed) > 1 else None)
+    named = devices if len(devices) <= _MOST_NAMED else devices[:1]
+    words = [word for device in named for word in ("--device", device)]
+    words += ["--device-python", python] if python is not None else []
+    output.next_command("edgetl", "bench", bundle, *words)
+
+
+def _show(report: PushReport, as_json: bool) -> None:
     if as_json:
         output.result_json(report.to_dict())
-    else:
-        output.result_table(_COLUMNS, [_row(pushed) for pushed in report.devices])
-    if report.errors:
-        raise gravest(report.errors)
-    output.next_command("edgetl", "bench", bundle, "--device", devices[0])
+        return
+    output.result_table(_COLUMNS, [_row(pushed) for pushed in report.devices])
+    stores: dict[str, list[str]] = {}
+    for pushed in report.devices:
+        if pushed.store is not None:
+            stores.setdefault(pushed.store, []).append(pushed.device)
+    for store, there in stores.items():
+        output.note(f"store: {store}" + (f" on {', '.join(there)}" if len(stores) > 1 else ""))
 
 
 def _row(pushed: Pushed) -> tuple[str, ...]:
     active, previous = ((digest or "-")[:_SHORT] for digest in (pushed.active, pushed.previous))
-    seconds = "-" if pushed.seconds is None else f"{pushed.seconds:.1f}"
-    return (
-        pushed.device,
-        str(pushed.wave),
-        pushed.state,
-        active,
-        previous,
-        seconds,
-        pushed.store or "-",
-    )
+    return pushed.device, str(pushed.wave), pushed.state, active, previous

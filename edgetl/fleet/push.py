@@ -5,19 +5,20 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgetl import extras, files
 from edgetl.bundle import Bundle
 from edgetl.errors import DeviceError, UsageError
 from edgetl.fleet import results, waves
-from edgetl.fleet.results import Pushed, PushReport
+from edgetl.fleet.results import Pushed, PushReport, PushStopped
 from edgetl.progress import SILENT, Progress
 from edgetl.remote import shipping
 from edgetl.remote.address import Address
 from edgetl.remote.attempt import attempt
 from edgetl.updating.pack import pack
-from edgetl.wording import brief
+from edgetl.wording import brief, counted
 
 CANARY = 1
 WAVE = 5
@@ -71,6 +72,7 @@ def push(
             offered.
         BundleError: no bundle there, or a file of it is missing or damaged.
         MissingPackageError: asyncssh is not installed.
+        PushStopped: Ctrl-C came after the first wave began; it has what was done by then.
     """
     order = waves.plan(shipping.parse_devices(devices), canary, wave)
     if into is not None and (not into.startswith(("/", "~/")) or "\0" in into):
@@ -83,21 +85,27 @@ def push(
     opened = Bundle.open(bundle)
     from edgetl.remote.session import Job  # needs asyncssh
 
-    files = shipping.modules() | {f"work/{_ARCHIVE}": _packed(opened)}
+    name = store_name(opened.manifest.name)
+    archive = f"{name}.zip"  # a device's own words name it
+    files = shipping.modules() | {f"work/{archive}": _packed(opened)}
     options = [f"--budget-ms={budget_ms:g}"] if budget_ms is not None else []
     options += ["--allow-older"] if allow_older else []
     job = Job(
         files=files,
-        words=("edgetl.fleet.arrival", store_name(opened.manifest.name), into or "", _ARCHIVE, *options),
-        wanted=shipping.wanted(opened, files),
+        words=("edgetl.fleet.arrival", name, into or "", archive, *options),
+        wanted=replace(shipping.wanted(opened, files), is_signed=opened.signatures is not None),
         python=python,
         silence_s=silence_s,
         most_s=_MOST_S,
         most_output_bytes=results.MOST_ANSWER_BYTES,
     )
 
+    begun = set[Address]()
+    ended_there: dict[Address, Pushed] = {}
+
     async def one(address: Address, number: int) -> Pushed:
         start = time.monotonic()
+        begun.add(address)
         try:
             ended = await attempt(address, job, connect_s, progress)
         except DeviceError as error:
@@ -107,6 +115,7 @@ def push(
             pushed = results.answered(
                 address.text, number, opened.digest, ended.code, ended.output, ended.last_words, seconds
             )
+        ended_there[address] = pushed
         if finished is not None:
             finished(pushed)
         return pushed
@@ -114,8 +123,18 @@ def push(
     def untouched(address: Address, number: int) -> Pushed:
         return Pushed(address.text, number, "untouched", reason="an earlier wave failed")
 
-    with progress.step(f"pushing to {len(devices)} devices"):
-        done = asyncio.run(waves.roll_out(order, one, lambda pushed: pushed.is_well, untouched))
+    def stopped(address: Address, number: int) -> Pushed:
+        if address not in begun:
+            return Pushed(address.text, number, "untouched", reason=results.STOPPED)
+        lost = results.failed(address.text, number, DeviceError(f"{address.text} {results.STOPPED}"))
+        return ended_there.get(address, lost)
+
+    try:
+        with progress.step(f"pushing to {counted(len(devices), 'device')}"):
+            done = asyncio.run(waves.roll_out(order, one, lambda pushed: pushed.is_well, untouched))
+    except KeyboardInterrupt as interrupt:
+        done = [stopped(address, number) for number, each in enumerate(order, 1) for address in each]
+        raise PushStopped(PushReport(opened.manifest.name, opened.digest, tuple(done))) from interrupt
     return PushReport(opened.manifest.name, opened.digest, tuple(done))
 
 

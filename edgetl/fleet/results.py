@@ -13,6 +13,8 @@ State: TypeAlias = Literal["active", "up to date", "refused", "failed", "untrust
 self-test or the latency budget said no, and the version before is used on. ``failed``: it could not be
 reached, or could not install. ``untrusted``: its host key is not. ``untouched``: its wave did not begin."""
 MOST_ANSWER_BYTES = 64_000
+STOPPED = "stopped from here"
+"""Why a device failed or is untouched when somebody ended the push."""
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -68,6 +70,20 @@ class PushReport:
         """Plain JSON values."""
         devices = [one.to_dict() for one in self.devices]
         return {"bundle": self.bundle, "digest": self.digest, "devices": devices}
+
+
+class PushStopped(KeyboardInterrupt):
+    """Somebody ended the push."""
+
+    def __init__(self, report: PushReport) -> None:
+        """Keep what was done.
+
+        Args:
+            report: has every device: those that were under way ``failed``, those that had not begun
+                ``untouched``.
+        """
+        super().__init__(STOPPED)
+        self.report = report
 
 
 def failed(device: str, wave: int, error: DeviceError) -> Pushed:

@@ -1,7 +1,7 @@
 """In which order devices are updated: a few first, the others when those are well, none after a failure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from edgetl.errors import UsageError
@@ -51,9 +51,20 @@ async def roll_out(
     going = True
     for number, wave in enumerate(waves, start=1):
         if going:
-            done = await asyncio.gather(*(one(device, number) for device in wave))
+            done = await _all(one(device, number) for device in wave)
             going = all(map(is_well, done))
             results += done
         else:
             results += [untouched(device, number) for device in wave]
+    return results
+
+
+async def _all(working: Iterable[Awaitable[R]]) -> list[R]:
+    """Their results when all have ended, also where this is cancelled: each has its device to leave clean."""
+    done = await asyncio.gather(*working, return_exceptions=True)
+    results: list[R] = []
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
+        results.append(each)
     return results

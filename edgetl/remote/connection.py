@@ -11,6 +11,8 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -18,6 +20,7 @@ from edgetl.errors import DeviceError, HostKeyError, UsageError
 from edgetl.remote import address as addresses
 from edgetl.remote import host_keys
 from edgetl.remote.address import Address
+from edgetl.remote.patience import within
 from edgetl.wording import said
 
 _NOT_THERE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ETIMEDOUT}
@@ -41,7 +44,7 @@ async def connected(address: Address, timeout_s: float) -> AsyncIterator[asyncss
     """
     async with AsyncExitStack() as opened:
         try:
-            connection = await asyncio.wait_for(_open(address, opened), timeout_s)
+            connection = await within(_open(address, opened), timeout_s)
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise DeviceError(
                 f"did not let us in within {timeout_s:g} s: is it on, and on this network?"
@@ -55,7 +58,6 @@ async def _open(
     jumps: int = 0,
     through: asyncssh.SSHClientConnection | None = None,
 ) -> asyncssh.SSHClientConnection:
-    user = {} if address.user is None else {"username": address.user}
     port = {} if address.port is None else {"port": address.port}
     client: host_keys.Client | None = None
 
@@ -65,8 +67,9 @@ async def _open(
         return client
 
     try:
-        options = asyncssh.SSHClientConnectionOptions(config=(), host=address.host, **user, **port)
-        known = host_keys.known_hosts(options.known_hosts)
+        options = _options(address)
+        name = options.config.get("Hostname", address.host)
+        known = host_keys.known_hosts(options.known_hosts, str(name))
     except (ValueError, OSError) as error:  # a line of ~/.ssh/config or known_hosts, a key
         raise DeviceError(
             f"was not tried, since a file in ~/.ssh is not understood: {said(error)}"
@@ -102,13 +105,30 @@ async def _open(
     except asyncssh.Error as error:
         raise DeviceError(f"ended the connection during the login: {said(error.reason)}") from error
     except OSError as error:
-        raise DeviceError(_unreachable(error)) from error
+        raise DeviceError(_unreachable(error, options.proxy_command)) from error
     except (ValueError, UsageError) as error:  # a line of ~/.ssh/config or known_hosts, a key
         raise DeviceError(
             f"was not tried, since a file in ~/.ssh is not understood: {said(error)}"
         ) from error
     opened.callback(connection.close)
     return connection
+
+
+def _options(address: Address) -> asyncssh.SSHClientConnectionOptions:
+    """What ~/.ssh/config says of the device; a key that it names and that is not there is passed over."""
+
+    def made(**more: Any) -> asyncssh.SSHClientConnectionOptions:
+        user = {} if address.user is None else {"username": address.user}
+        port = {} if address.port is None else {"port": address.port}
+        return asyncssh.SSHClientConnectionOptions(config=(), host=address.host, **user, **port, **more)
+
+    try:
+        return made()
+    except FileNotFoundError:
+        named = made(client_keys=None).config.get("IdentityFile")
+        places = map(str, named) if isinstance(named, list) else ()
+        there = [place for place in places if Path(place).expanduser().is_file()]
+        return made(client_keys=there, ignore_encrypted=True)
 
 
 async def _through(
@@ -125,7 +145,7 @@ async def _through(
     last: asyncssh.SSHClientConnection | None = None
     for text in jumps_configured.split(","):
         try:
-            hop = addresses.parse(text.strip())
+            hop = addresses.parse(text.strip().removeprefix("ssh://").removesuffix("/"))
         except UsageError as error:
             raise DeviceError(
                 f"was not tried, since ProxyJump of ~/.ssh/config is not understood: {error}"
@@ -137,8 +157,13 @@ async def _through(
     return last
 
 
-def _unreachable(error: OSError) -> str:
+def _unreachable(error: OSError, proxy_command: object) -> str:
     number = error.errno
+    if proxy_command and error.filename is not None:
+        return (
+            f"is reached through ProxyCommand of ~/.ssh/config, whose program {said(error.filename)} cannot "
+            f"be started: {said(error.strerror)}"
+        )
     if number is None and (several := re.search(r"Errno (\d+)", str(error))):  # a name with several addresses
         number = int(several[1])
     if isinstance(error, socket.gaierror):

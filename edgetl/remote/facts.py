@@ -12,6 +12,8 @@ PYTHONS = ("~/edgetl/bin/python", "python3", "~/.venv/bin/python", "~/venv/bin/p
 """Looked at in this order; the first is the environment that our own instructions make."""
 NEEDED = {"numpy": "numpy", "PIL": "'pillow>=10.3,<13'", "click": "click"}
 """What edgetl imports on a device, and what pip calls it."""
+CHECKER = "securesystemslib"
+"""What checks signatures there, where the bundle has them and the device requires them."""
 OLDEST = (3, 10)
 _VENV = "~/edgetl"
 
@@ -23,6 +25,8 @@ class Wanted:
     formats: tuple[str, ...]
     """Of its variants, the recommended one's first."""
     room_bytes: int
+    is_signed: bool = False
+    """Whether a Python that can check signatures is taken before one that cannot."""
 
     @property
     def engines(self) -> tuple[engines.EngineRow, ...]:
@@ -33,11 +37,15 @@ class Wanted:
     @property
     def modules(self) -> tuple[str, ...]:
         """What to look for in each Python."""
-        return (*NEEDED, *(row.package for row in self.engines if row.package is not None))
+        packages = (row.package for row in self.engines if row.package is not None)
+        return (*NEEDED, *packages, *([CHECKER] if self.is_signed else []))
 
 
 def choose_python(wanted: Wanted, pythons: Sequence[Python], given: str | None) -> str:
     """The first Python that has everything, as it was asked for.
+
+    Of a signed bundle, what checks signatures is not needed on a device that requires none: a Python without
+    it is taken where no other will do.
 
     Args:
         wanted: what is needed.
@@ -59,11 +67,14 @@ def choose_python(wanted: Wanted, pythons: Sequence[Python], given: str | None) 
             f"has Python {'.'.join(map(str, newest.version or ()))} at {said(newest.path)}, and edgetl needs "
             "3.10 or later: Raspberry Pi OS has had it since Debian 12 (bookworm)"
         )
-    for python in young:
-        if not _missing(wanted, python):
-            return python.path
+    fitting = [python for python in young if not _missing(wanted, python)]
+    if fitting:
+        return next((python.path for python in fitting if CHECKER in python.modules), fitting[0].path)
     best = min(young, key=lambda python: len(_missing(wanted, python)))
-    missing = _missing(wanted, best)
+    missing = [
+        *_missing(wanted, best),
+        *([CHECKER] if wanted.is_signed and CHECKER not in best.modules else []),
+    ]
     raise DeviceError(
         f"lacks {', '.join(name.partition('>')[0].strip(chr(39)) for name in missing)} in {said(best.path)}; "
         f"on the device, type: {_line(best, missing)}"
@@ -78,7 +89,8 @@ def check_room(wanted: Wanted, place: str | None, free_bytes: int) -> None:
     """
     if place is None:
         raise DeviceError(
-            "has no folder that can be written, of /var/tmp, the home folder and /tmp: set TMPDIR there"
+            "has no folder that can be written, of $TMPDIR, /var/tmp, the home folder and /tmp: set TMPDIR "
+            "there"
         )
     if free_bytes < wanted.room_bytes:
         raise DeviceError(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from edgetl.errors import DeviceError, EdgetlError, GateError, HostKeyError
 
 
-def gravest(errors: Sequence[EdgetlError]) -> EdgetlError:
+def gravest(errors: Sequence[EdgetlError], sentence: str | None = None) -> EdgetlError:
     """All sentences in one error, whose exit code is the one that a script must hear of first.
 
     A host key that is not trusted (4) may be an attack, which no other device's broken cable may hide; then
@@ -13,8 +13,9 @@ def gravest(errors: Sequence[EdgetlError]) -> EdgetlError:
 
     Args:
         errors: of the devices, at least one.
+        sentence: to say instead, where each device's own was told already.
     """
-    sentence = "; ".join(map(str, errors))
+    sentence = sentence or "; ".join(map(str, errors))
     if any(isinstance(error, HostKeyError) for error in errors):
         return HostKeyError(sentence)
     if all(isinstance(error, GateError) for error in errors):

@@ -18,6 +18,7 @@ import asyncssh
 from edgetl.errors import DeviceError
 from edgetl.remote import answers, supervisor
 from edgetl.remote.facts import PYTHONS, Wanted, check_room, choose_python
+from edgetl.remote.patience import within
 from edgetl.wording import said
 
 # The whole of what a shell on the device ever reads: it runs the program that follows on stdin. Isolated
@@ -143,9 +144,10 @@ class _Session:
         files = [(path, len(data)) for path, data in job.files.items()]
         self._tell(f"copying {sum(size for _, size in files) / 1e6:.1f} MB")
         await self._say(python=python, words=job.words, files=files)
-        for data in job.files.values():
-            for start in range(0, len(data), _CHUNK_BYTES):
-                await self._send(data[start : start + _CHUNK_BYTES])
+        with contextlib.suppress(asyncssh.Error, OSError):  # it has ended; why, it may have said before
+            for data in job.files.values():
+                for start in range(0, len(data), _CHUNK_BYTES):
+                    await self._send(data[start : start + _CHUNK_BYTES])
         async with self._alive():
             return await self._follow()
 
@@ -233,7 +235,7 @@ class _Session:
 
 async def _soon(waiting: Awaitable[T], silence_s: float) -> T:
     try:
-        return await asyncio.wait_for(waiting, silence_s)
+        return await within(waiting, silence_s)
     except (asyncio.TimeoutError, TimeoutError):
         raise DeviceError(
             f"has said nothing for {silence_s:g} s: it hangs, or its network does; "

@@ -152,17 +152,23 @@ def _serve(wire: Wire) -> None:
 def _place(needed: int) -> "tuple[str | None, int]":
     """A folder with room, or the one with the most, and its free bytes. /tmp is last: it is often memory."""
     asked = os.environ.get("TMPDIR")
-    places = [asked] if asked else ["/var/tmp", str(Path.home()), "/tmp"]
-    found = []  # type: list[tuple[str | None, int]]
-    for place in places:
-        with contextlib.suppress(OSError):
-            for stale in Path(place).glob(PREFIX + "*"):
-                _clean_stale(stale)
-            disk = os.statvfs(place)
-            if os.access(place, os.W_OK | os.X_OK):
-                found.append((place, disk.f_bavail * disk.f_frsize))
+    usual = ["/var/tmp", str(Path.home()), "/tmp"]
+    found = _free(asked) if asked else []
+    if not found:  # TMPDIR may name a disk that is not there today
+        found = [one for place in usual for one in _free(place)]
     roomy = [(place, free) for place, free in found if free >= needed]
     return (roomy or sorted(found, key=lambda pair: -pair[1]) or [(None, 0)])[0]
+
+
+def _free(place: str) -> "list[tuple[str | None, int]]":
+    """The folder and its free bytes, where it can be written; what a power cut left there goes."""
+    with contextlib.suppress(OSError):
+        for stale in Path(place).glob(PREFIX + "*"):
+            _clean_stale(stale)
+        disk = os.statvfs(place)
+        if os.access(place, os.W_OK | os.X_OK):
+            return [(place, disk.f_bavail * disk.f_frsize)]
+    return []
 
 
 def _clean_stale(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """A bundle on devices: real servers, a real store, a real self-test; and what stops the waves."""
 
 import json
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import ssh_server
 import support
 
 import edgetl
+from edgetl.bundle import Bundle
 from edgetl.errors import DamagedBundleError, UsageError
 from edgetl.fleet.results import Pushed
 
@@ -64,6 +67,20 @@ def test_a_device_that_cannot_be_reached_stops_the_waves(
     assert not (tmp_path / "store").exists()
 
 
+def test_a_device_whose_own_edgetl_is_older_than_the_bundle_needs_is_left_as_it_is(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "older" / "edgetl-0.0.9.dist-info").mkdir(parents=True)
+    device.python(f"export PYTHONPATH=$PYTHONPATH:{tmp_path / 'older'}\n{device.python_script}")
+    (pushed,) = edgetl.push(bundle, [device.address], into=str(tmp_path / "store")).devices
+    assert (pushed.state, pushed.reason) == (
+        "failed",
+        "this device has edgetl 0.0.9, and the bundle needs 0.1.0: pip install --upgrade edgetl there first",
+    )
+    assert not (tmp_path / "store").exists()
+    assert device.is_clean()
+
+
 def test_a_bundle_that_is_damaged_on_the_way_is_not_used(
     device: ssh_server.Device, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +88,7 @@ def test_a_bundle_that_is_damaged_on_the_way_is_not_used(
 
     packed = module._packed
 
-    def broken(opened: "edgetl.bundle.Bundle") -> bytes:
+    def broken(opened: Bundle) -> bytes:
         data = bytearray(packed(opened))
         place = data.index(b"fake-float32/model.fake") + len("fake-float32/model.fake") + 2
         data[place] ^= 1
@@ -130,23 +147,92 @@ def test_no_device_and_one_named_twice_are_refused(devices: list[str]) -> None:
         edgetl.push("missing", devices)
 
 
+def command(root: Path, *words: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "edgetl", "push", *map(str, words)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_the_command_prints_a_table_and_the_next_command(
     device: ssh_server.Device, bundle: Path, tmp_path: Path, root: Path
 ) -> None:
-    words = ["push", str(bundle), "--device", device.address, "--into", str(tmp_path / "store")]
+    words = [bundle, "--device", device.address, "--into", tmp_path / "store", "--python", sys.executable]
     for options, code in ((["--budget-ms", "0.0001"], 3), ([], 0), (["--json"], 0)):
-        ended = subprocess.run(
-            [sys.executable, "-m", "edgetl", *words, *options],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ended = command(root, *words, *options)
         assert ended.returncode == code, ended.stderr
         if options == ["--json"]:
             assert [each["state"] for each in json.loads(ended.stdout)["devices"]] == ["up to date"]
             continue
         heading, row = ended.stdout.splitlines()
-        assert heading.split() == ["device", "wave", "state", "version", "before", "seconds", "store"]
+        assert heading.split() == ["device", "wave", "state", "version", "before"]
+        assert len(row) <= 80
         assert row.split()[:3] == [device.address, "1", "active" if code == 0 else "refused"]
-        assert ("next: edgetl bench" in ended.stderr) == (code == 0)
+        assert ended.stderr.count(f"store: {tmp_path / 'store'}") == 1
+        following = f"next: edgetl bench {bundle} --device {device.address} --device-python {sys.executable}"
+        assert (following in ended.stderr) == (code == 0)
+
+
+def test_of_several_failures_each_is_told_as_it_comes_and_the_last_word_is_short(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path, root: Path
+) -> None:
+    devices = ["pi@one.invalid", device.address, "pi@two.invalid"]
+    words = [word for each in devices for word in ("--device", each)]
+    ended = command(root, bundle, *words, "--canary", 3, "--into", tmp_path / "store")
+    assert ended.returncode == 1
+    for name in ("pi@one.invalid", "pi@two.invalid"):
+        assert f"{name}: failed: is a name that nothing on this network knows" in ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert last == "error: 2 of 3 devices failed: pi@one.invalid, pi@two.invalid"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_push_that_is_stopped_says_what_was_done(
+    number: signal.Signals,
+    code: int,
+    as_json: bool,
+    device: ssh_server.Device,
+    second: ssh_server.Device,
+    tmp_path: Path,
+    root: Path,
+) -> None:
+    bundle = support.write_fake_bundle(tmp_path / "insects.edgetl", delay_s=0.02)
+    devices = [device.address, second.address, "pi@board.invalid"]
+    words = [word for each in devices for word in ("--device", each)] + ["--json"] * as_json
+    with subprocess.Popen(
+        [sys.executable, "-m", "edgetl", "push", bundle, *words, "--wave", "1", "--into", tmp_path / "store"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stderr is not None
+        assert any(f"{second.address}: copying" in line for line in running.stderr)
+        running.send_signal(number)
+        printed, errors = running.communicate(timeout=60)
+    assert running.returncode == code
+    assert errors.endswith("error: stopped: 1 of 3 devices was done; type it again to go on\n")
+    if as_json:
+        found = [(each["state"], each["reason"]) for each in json.loads(printed)["devices"]]
+        stopped = "stopped from here"
+        assert found == [("active", None), ("failed", stopped), ("untouched", stopped)]
+    else:
+        assert [row.split()[2] for row in printed.splitlines()] == ["state", "active", "failed", "untouched"]
+    assert device.is_clean()
+
+
+def test_the_bundles_own_name_is_that_of_the_file_that_the_device_speaks_of(
+    device: ssh_server.Device, bundle: Path, tmp_path: Path
+) -> None:
+    store = str(tmp_path / "store")
+    older = support.write_fake_bundle(tmp_path / "older.edgetl", delay_s=0.002)
+    manifest = replace(Bundle.open(older).manifest, created="2020-01-01T00:00:00+00:00")
+    (older / "manifest.json").write_text(manifest.to_json())
+    edgetl.push(bundle, [device.address], into=store)
+    (pushed,) = edgetl.push(older, [device.address], into=store).devices
+    assert pushed.reason is not None
+    assert pushed.reason.startswith(f"{manifest.name}.zip was exported 2020")

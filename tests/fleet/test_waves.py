@@ -61,3 +61,29 @@ def test_no_wave_begins_after_a_failure_and_the_others_of_its_wave_are_let_finis
         len(well) - len(touched)
     )
     assert most <= max(canary, wave)
+
+
+@pytest.mark.parametrize("ended_by", ["cancellation", "a fault"])
+def test_every_device_of_a_wave_is_let_clean_up_whatever_ends_it(ended_by: str) -> None:
+    cleaned: list[str] = []
+
+    async def one(device: str, number: int) -> str:
+        if device == "a" and ended_by == "a fault":
+            raise LookupError
+        try:
+            await asyncio.sleep(0.05 if ended_by == "a fault" else 600)
+        finally:
+            await asyncio.sleep(0.01 if device == "b" else 0)
+            cleaned.append(device)
+        return "well"
+
+    async def go() -> None:
+        rolling = asyncio.ensure_future(roll_out([["a", "b", "c"], ["d"]], one, bool, lambda d, n: ""))
+        if ended_by == "cancellation":
+            await asyncio.sleep(0.05)
+            rolling.cancel()
+        await rolling
+
+    with pytest.raises((asyncio.CancelledError, LookupError)):
+        asyncio.run(go())
+    assert set(cleaned) == ({"b", "c"} if ended_by == "a fault" else {"a", "b", "c"})

@@ -119,6 +119,59 @@ def test_known_hosts_of_ssh_config_are_the_ones_looked_into(device: ssh_server.D
     assert log_in(device.address) == device.user
 
 
+@pytest.mark.parametrize(("known", "asked"), [("localhost", "LocalHost"), ("LocalHost", "localhost")])
+def test_a_name_in_capitals_is_the_same_name(device: ssh_server.Device, known: str, asked: str) -> None:
+    device.known_hosts.write_text(device.known_hosts.read_text().replace("127.0.0.1", known))
+    assert log_in(f"{device.user}@{asked}:{device.port}") == device.user
+    device.known_hosts.write_text(f"@revoked {device.known_hosts.read_text()}")
+    assert "revoked" in refusal(f"{device.user}@{asked}:{device.port}")
+
+
+def test_a_changed_key_of_a_name_in_capitals_is_forgotten_by_its_small_one(
+    device: ssh_server.Device, other_key: Path
+) -> None:
+    device.known_hosts.unlink()
+    device.trust(other_key)
+    device.known_hosts.write_text(device.known_hosts.read_text().replace("127.0.0.1", "localhost"))
+    told = refusal(f"{device.user}@LocalHost:{device.port}")
+    assert told.startswith("HAS ANOTHER KEY THAN BEFORE")
+    assert told.endswith(f"ssh-keygen -R '[localhost]:{device.port}'")
+
+
+@pytest.mark.parametrize("place", ["%d/.ssh/kh2", "~/.ssh/of-%h", "~/.ssh/100%%"])
+def test_words_with_a_percent_sign_in_the_place_of_known_hosts_are_understood(
+    device: ssh_server.Device, place: str
+) -> None:
+    name = {"%d/.ssh/kh2": "kh2", "~/.ssh/of-%h": "of-127.0.0.1"}.get(place, "100%")
+    device.known_hosts.rename(device.home / ".ssh" / name)
+    (device.home / ".ssh" / "config").write_text(f"UserKnownHostsFile {place}\n")
+    assert log_in(device.address) == device.user
+    (device.home / ".ssh" / "config").write_text("UserKnownHostsFile ~/.ssh/%C\n")
+    assert "UserKnownHostsFile ~/.ssh/%C has %C" in refusal(device.address)
+
+
+def test_a_line_of_known_hosts_that_is_not_understood_is_passed_over(device: ssh_server.Device) -> None:
+    garbage = "garbage\n@other a b c\n|1|x|y ssh-ed25519 AAAA\n"
+    device.known_hosts.write_text(garbage + device.known_hosts.read_text() + "more\n")
+    assert log_in(device.address) == device.user
+
+
+def test_a_key_of_ssh_config_that_is_not_there_is_passed_over(device: ssh_server.Device) -> None:
+    key = device.home / ".ssh" / "id_ed25519"
+    key.rename(key.with_name("board_key"))
+    config = device.home / ".ssh" / "config"
+    config.write_text("IdentityFile ~/.ssh/none\nIdentityFile ~/.ssh/board_key\n")
+    assert log_in(device.address) == device.user
+    config.write_text("IdentityFile ~/.ssh/none\n")
+    assert "refuses the login" in refusal(device.address)
+
+
+def test_a_proxy_command_that_cannot_be_started_is_named(device: ssh_server.Device) -> None:
+    (device.home / ".ssh" / "config").write_text("ProxyCommand no-such-program %h %p\n")
+    told = refusal(device.address)
+    assert "ProxyCommand of ~/.ssh/config, whose program no-such-program cannot be started" in told
+
+
 def test_a_device_that_does_not_know_the_key_is_told_apart(device: ssh_server.Device) -> None:
     device.authorized_keys.write_text("")
     assert "ssh-copy-id" in refusal(device.address)

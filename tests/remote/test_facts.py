@@ -41,6 +41,29 @@ def test_a_bundle_for_the_fake_engine_needs_no_library() -> None:
     assert choose_python(Wanted(("fake",), 0), [python(modules=["numpy", "PIL", "click"])], None) == "python3"
 
 
+SIGNED = Wanted(("tflite",), 0, is_signed=True)
+
+
+def test_for_a_signed_bundle_a_python_that_checks_signatures_is_preferred_and_not_required() -> None:
+    without, having = (
+        python(path, modules=[*EVERYTHING, *more]) for path, more in (("a", []), ("b", ["securesystemslib"]))
+    )
+    assert choose_python(SIGNED, [without, having], None) == "b"
+    assert choose_python(SIGNED, [without], None) == "a"
+    assert choose_python(WANTED, [without], None) == "a"
+
+
+def test_the_line_to_type_for_a_signed_bundle_has_what_checks_signatures() -> None:
+    assert "securesystemslib" in SIGNED.modules
+    with pytest.raises(DeviceError) as refused:
+        choose_python(SIGNED, [python(modules=[])], None)
+    assert str(refused.value).endswith("click ai-edge-litert securesystemslib")
+    checking = python("~/edgetl/bin/python", modules=["numpy", "PIL", "click", "securesystemslib"])
+    with pytest.raises(DeviceError) as refused:
+        choose_python(SIGNED, [checking], None)
+    assert str(refused.value).endswith("pip install ai-edge-litert")
+
+
 def test_what_is_missing_is_named_with_the_line_that_makes_an_environment() -> None:
     told = refusal(python(modules=["numpy", "PIL"]))
     assert told.startswith("lacks click, ai-edge-litert in python3")

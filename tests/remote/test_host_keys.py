@@ -103,8 +103,13 @@ def test_a_host_on_the_way_is_checked_whatever_ssh_config_says(
     device: ssh_server.Device, second: ssh_server.Device
 ) -> None:
     config = f"Host board\n HostName 127.0.0.1\n Port {device.port}\n User {device.user}\n"
-    config += f" ProxyJump {second.address}\n"
-    (device.home / ".ssh" / "config").write_text(f"UserKnownHostsFile none\n{config}")
+    (device.home / ".ssh" / "config").write_text(
+        f"UserKnownHostsFile none\n{config} ProxyJump ssh://{second.address}\n"
+    )
+    log_in("board")
+    (device.home / ".ssh" / "config").write_text(
+        f"UserKnownHostsFile none\n{config} ProxyJump {second.address}\n"
+    )
     log_in("board")
     lines = device.known_hosts.read_text().splitlines()
     device.known_hosts.write_text("".join(f"{line}\n" for line in lines if str(second.port) not in line))

@@ -299,6 +299,24 @@ def test_a_disk_that_fills_up_on_the_way_is_told(device: ssh_server.Device, smal
     assert device.is_clean()
 
 
+def test_why_it_could_not_go_on_is_told_also_when_it_has_ended_before_all_was_sent(
+    device: ssh_server.Device, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgetl.remote import session
+
+    send = session._Session._send
+
+    async def slowly(self: session._Session, data: bytes) -> None:
+        await send(self, data)
+        await asyncio.sleep(len(data) / 1_000_000)
+
+    monkeypatch.setattr(session._Session, "_send", slowly)
+    device.temporary = small_disk
+    device.start()
+    told = refusal(device, files={"work/large": bytes(3_000_000)})
+    assert told == "could not go on: No space left on device"
+
+
 def test_what_a_power_cut_left_is_removed_by_the_next(device: ssh_server.Device) -> None:
     left = device.temporary / f"{supervisor.PREFIX}abcdefgh"
     (left / "lib").mkdir(parents=True)

@@ -2,6 +2,8 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
+
 from edgetl.remote import supervisor
 
 SOURCE = Path(supervisor.__file__).read_text("utf-8")
@@ -32,3 +34,16 @@ def test_it_needs_the_standard_library_alone() -> None:
         )
     }
     assert imported <= sys.stdlib_module_names
+
+
+def test_a_folder_that_tmpdir_names_and_is_not_there_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "unmounted"))
+    place, free = supervisor._place(1)
+    assert place in ("/var/tmp", str(Path.home()), "/tmp")
+    assert free > 1
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert supervisor._place(1 << 60)[0] == str(
+        tmp_path
+    )  # the one that was chosen, even where it is too small
