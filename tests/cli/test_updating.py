@@ -100,6 +100,32 @@ def test_settings_are_shown_and_changed(room: Path) -> None:
     assert settings.read().required == 1
 
 
+def test_what_was_asked_for_is_written_also_where_it_is_the_default(room: Path) -> None:
+    (room / "settings.json").unlink()
+    refused("info v1.edgetl", 1, "does not exist: write it with edgetl settings --require")
+    assert edgetl("settings --require 0").exit_code == 0
+    assert edgetl("info v1.edgetl").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["\udce9", "pi 4", "a" * 70_000])
+def test_a_kind_that_is_none_is_told(room: Path, kind: str) -> None:
+    done = CliRunner().invoke(main, ["settings", "--kind", kind])
+    assert (done.exit_code, "is no kind of a device: give 1 to 64 letters" in done.stderr) == (2, True)
+    assert len(done.stderr) < 1000
+    assert settings.read().kind == "gate"
+
+
+def test_who_requires_signatures_and_cannot_check_them_is_told(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_key()
+    edgetl("keys trust alice.pub")
+    assert "securesystemslib" not in edgetl("settings --require 1").stderr
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: False)
+    assert "pip install 'edgetl[signatures]'" in edgetl("settings --require 1").stderr
+    assert "pip install" not in edgetl("settings --require 0").stderr
+
+
 def test_damaged_settings_stop_everything(room: Path) -> None:
     (room / "settings.json").write_bytes(b"\0" * 100)
     for line in (
