@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgetl import extras, files
+from edgetl import extras
 from edgetl.bundle import Bundle
 from edgetl.errors import DeviceError, UsageError
 from edgetl.fleet import results, waves
@@ -16,7 +16,7 @@ from edgetl.progress import SILENT, Progress
 from edgetl.remote import shipping
 from edgetl.remote.address import Address
 from edgetl.remote.attempt import attempt
-from edgetl.updating.pack import pack
+from edgetl.updating.pack import packed
 from edgetl.wording import brief
 
 CANARY = 1
@@ -83,7 +83,7 @@ def push(
     opened = Bundle.open(bundle)
     from edgetl.remote.session import Job  # needs asyncssh
 
-    files = shipping.modules() | {f"work/{_ARCHIVE}": _packed(opened)}
+    files = shipping.modules() | {f"work/{_ARCHIVE}": b"".join(packed(opened))}
     options = [f"--budget-ms={budget_ms:g}"] if budget_ms is not None else []
     options += ["--allow-older"] if allow_older else []
     job = Job(
@@ -122,8 +122,3 @@ def push(
 def store_name(name: str) -> str:
     """A bundle's name as that of a folder: a manifest may call itself ``../../etc``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100].strip(".-") or "bundle"
-
-
-def _packed(bundle: Bundle) -> bytes:
-    with files.scratch_folder() as folder:
-        return pack(bundle.path, folder / _ARCHIVE).read_bytes()

@@ -163,6 +163,29 @@ def test_a_bundle_is_signed_packed_and_installed(room: Path) -> None:
     assert [version["digest"] for version in found["versions"]] == [found["digest"]]
 
 
+def test_who_signed_is_told_of_a_bundle_and_of_a_store(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(place: str) -> str:
+        done = edgetl(f"info {place}")
+        assert done.exit_code == 0, done.output
+        return next(line for line in done.stdout.splitlines() if line.startswith("signatures"))
+
+    with_key()
+    with_key("bob")
+    assert told("v1.edgetl") == "signatures  not signed"
+    for name in ("alice", "bob"):
+        edgetl(f"sign v1.edgetl --key {name}.key --passphrase-file pass")
+    assert told("v1.edgetl").endswith(", which this machine does not know")
+    edgetl("keys trust alice.pub bob.pub")
+    edgetl("keys revoke bob")
+    said = "signatures  signed by alice and signed by bob, whose key is revoked"
+    assert told("v1.edgetl") == said
+    edgetl("install v1.edgetl --into store")
+    assert edgetl("activate store").exit_code == 0
+    assert told("store") == said
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: False)
+    assert told("v1.edgetl").startswith("signatures  not checked, which needs securesystemslib: pip install")
+
+
 def test_wrong_uses_of_sign_are_told(room: Path) -> None:
     with_key()
     (room / "other").write_text("another phrase")
