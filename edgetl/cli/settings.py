@@ -9,7 +9,7 @@ from edgetl import extras, settings
 from edgetl.cli import output
 from edgetl.errors import UsageError
 from edgetl.settings import Settings
-from edgetl.wording import brief, shown
+from edgetl.wording import brief
 
 
 @click.command("settings", short_help="Show or change what this machine takes.")
@@ -23,9 +23,7 @@ def command(require: int | None, kind: str | None, as_json: bool) -> None:
     if require is not None and require < 0:
         raise UsageError(f"{require} signatures cannot be required: give 0 or more")
     if kind and not re.fullmatch(settings.KIND, kind):
-        raise UsageError(
-            f"{shown(brief(kind))!r} is no kind of a device: give 1 to 64 letters, digits and . _ -"
-        )
+        raise UsageError(f"{brief(kind)!r} is no kind of a device: give 1 to 64 letters, digits and . _ -")
 
     def changing(found: Settings) -> Settings:
         trusted = _trusted(found)

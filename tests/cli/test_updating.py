@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 
 from edgetl import settings
 from edgetl.cli import main
+from edgetl.errors import BundleError
 from edgetl.manifest import SIGNATURES
+from edgetl.sealing import sealed
 
 PASSPHRASE = "correct horse"
 
@@ -235,11 +237,19 @@ def test_a_hostile_name_reaches_no_terminal(room: Path) -> None:
 
     from edgetl.manifest import parse
 
-    place = room / "v1.edgetl" / "manifest.json"
-    manifest = dataclasses.replace(parse(place.read_bytes()), name="\x1b]0;owned\x07\x1b[2J")
-    place.write_text(manifest.to_json())
-    for line in ("info v1.edgetl", "install v1.edgetl --into store", "status store"):
+    place, hostile = room / "v1.edgetl" / "manifest.json", "\x1b]0;owned\x07\x1b[2J\nsigned by alice"
+    manifest = parse(place.read_bytes())
+    place.write_text(dataclasses.replace(manifest, provenance={hostile: hostile}).to_json())
+    for line in ("info v1.edgetl", "info v1.edgetl --json", "install v1.edgetl --into store", "status store"):
         done = edgetl(line)
         assert done.exit_code == 0
-        assert "\x1b" not in done.output
-        assert "\x07" not in done.output
+        assert not {"\x1b", "\x07"} & set(done.output)
+        assert not any(told.startswith("signed") for told in done.output.splitlines())
+    with pytest.raises(BundleError):
+        dataclasses.replace(manifest, name=hostile)
+    place.write_text(sealed({**json.loads(place.read_text()), "name": hostile}))
+    for line in ("info v1.edgetl", "verify v1.edgetl", "install v1.edgetl --into other", "pack v1.edgetl"):
+        done = edgetl(line)
+        assert (done.exit_code, "its texts are on one line" in done.stderr) == (1, True)
+        assert not {"\x1b", "\x07"} & set(done.output)
+        assert len(done.output.splitlines()) == 1
