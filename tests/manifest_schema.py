@@ -19,7 +19,7 @@ from edgetl.tasks import SIGMOID, SOFTMAX, Task
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "manifest.schema.json"
 
 BEYOND = (
-    "the seal is that of the bytes: 256,000 at most, nested 8 deep at most, and no key twice in an object",
+    "the seal is that of the bytes: 64,000 at most (EDGETL_MAX_MANIFEST_BYTES), 8 deep, no key twice in one",
     "a whole number is written without a point",
     "the pick is one of the variants, and no two of those share a name",
     "no two files share a place, also where case and the writing of a letter do not count",
