@@ -143,6 +143,7 @@ def change(changing: Callable[[Settings], Settings]) -> Settings:
         WriteError: the place is read-only.
     """
     path = place()
+    read(to_change=True)  # what cannot be read is told before anything is made
     is_new = not path.parent.exists()
     with _held(path.parent):
         if path == SYSTEM:

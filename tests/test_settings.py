@@ -173,6 +173,8 @@ def test_a_folder_of_a_disk_that_is_not_mounted_switches_nothing_off(place: Path
     for to_change in (False, True):
         with pytest.raises(SettingsError, match=f"{folder} is a link to nowhere: mend it, or remove it"):
             settings.read(to_change=to_change)
+    with pytest.raises(SettingsError, match="is a link to nowhere"):
+        settings.change(lambda found: found)
 
 
 def test_a_users_folder_of_a_disk_that_is_not_mounted_switches_nothing_off(user: Path) -> None:
