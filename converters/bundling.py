@@ -1,6 +1,7 @@
 """Write what an export made as one bundle."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import edgetl
-from edgetl import files, limits
+from edgetl import files, limits, settings
 from edgetl.bundle import MANIFEST, SUFFIX, Bundle, entry_of
 from edgetl.converters import exemplars, golden, latency, sbom
 from edgetl.converters.calibration import PixelSet
@@ -22,6 +23,7 @@ from edgetl.reports import pages
 from edgetl.runtime import engines
 from edgetl.runtime.healthy import recorder
 from edgetl.training.run import library_versions
+from edgetl.wording import brief, is_one_line, shown
 
 _OTHER_BYTES = 20_000
 """Of a manifest beside its labels, at most: variants, files, provenance."""
@@ -60,11 +62,25 @@ def timed(shop: Workshop, kept: Sequence[Attempt]) -> tuple[Variant, ...]:
         replace(
             attempt.variant,
             latency_s=found[attempt.variant.name],
-            refused=attempt.reason,
+            refused=attempt.reason and _on_one_line(attempt.reason),
+            recipe=_on_one_line(attempt.variant.recipe),
             recorded_by=recorder(engines.for_format(attempt.variant.format)),
         )
         for attempt in kept
     )
+
+
+def refuse_strange_kinds(compatible: Sequence[str]) -> None:
+    """Refuse kinds of devices that no device can be.
+
+    Raises:
+        UsageError: one is not written as a kind.
+    """
+    for kind in compatible:
+        if not re.fullmatch(settings.KIND, kind):
+            raise UsageError(
+                f"{brief(kind)!r} is no kind of a device: give 1 to 64 letters, digits and . _ -"
+            )
 
 
 def write(
@@ -103,16 +119,16 @@ def write(
     for attempt in kept:
         libraries |= attempt.libraries
     manifest = Manifest(
-        name=name.removesuffix(SUFFIX),
+        name=_on_one_line(name.removesuffix(SUFFIX)),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         edgetl=edgetl.__version__,
         contract=item.contract,
         variants=variants,
         pick=best.name,
-        pick_reason=best.reason,
+        pick_reason=_on_one_line(best.reason),
         reject_threshold=item.reject_threshold,
         golden=golden.write(folder, shop.scored, shop.reference, kept),
-        measured_on=here,
+        measured_on=_on_one_line(here),
         embedding=shop.embedding,
         exemplars=exemplars.write(folder, shop.exemplars),
         tasks=item.tasks,
@@ -133,6 +149,11 @@ def write(
     files.write_text(folder / MANIFEST, replace(manifest, documents=documents).to_json())
     # What was written can be read back, before it becomes the bundle.
     Bundle.open(folder, require_signature=False)
+
+
+def _on_one_line(text: str) -> str:
+    """As a manifest takes it: the name of a folder, a layer or a machine may hold anything."""
+    return text if is_one_line(text) else shown(text)
 
 
 def _confusion(shop: Workshop) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def export(
     start = time.perf_counter()
     source = Path(model)
     limits = Limits(max_drop, min_agreement, max_latency_s, max_size_bytes)
+    bundling.refuse_strange_kinds(compatible)
     planned = jobs.planned(source, formats, precisions)
     for format_, _ in planned:
         engines.for_format(format_.name)

@@ -48,6 +48,8 @@ class Bundle:
             path: the folder, or a store of versions (``edgetl install``), of which the active one is taken.
             require_signature: whether trusted keys must have signed it: as many as the settings of this
                 machine say, one at least. None leaves it to the settings (``edgetl settings --require``).
+                False is for who writes a bundle or copies it unread: only that the signatures are of this
+                manifest is looked at.
 
         Raises:
             BundleError: there is no bundle at ``path``, or its manifest breaks a rule.
@@ -219,12 +221,13 @@ def check_signatures(
         where: the bundle, for messages.
 
     Raises:
-        SignatureError: they are those of another manifest, whatever is required, or too few.
+        SignatureError: they are those of another manifest, whatever is required, or too few, or one that is
+            said to be a trusted key's is not.
         SettingsError: the settings of this machine cannot be read.
     """
     found = settings.read()
-    required = found.required if require is None else max(found.required, 1) if require else 0
-    if signatures is None and not required:
+    required = max(found.required, int(bool(require)))
+    if signatures is None and (require is False or not required):
         return NOT_ASKED
     try:
         envelope = signing.read(signatures) if signatures is not None else None
@@ -233,7 +236,7 @@ def check_signatures(
                 "its signatures are those of another manifest: copy it again, or remove "
                 f"{SIGNATURES} and sign it anew"
             )
-        return signing.check(envelope, found.keys, required)
+        return NOT_ASKED if require is False else signing.check(envelope, found.keys, required)
     except SignatureError as error:
         raise SignatureError(f"{where}: {error}") from error
 

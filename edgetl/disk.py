@@ -54,6 +54,11 @@ def sync_folder(path: Path) -> None:
     _sync(path)
 
 
+def allow(path: Path, mode: int) -> None:
+    """Say who may read and write a file or folder, whatever the umask was when it was made."""
+    path.chmod(mode)
+
+
 def rename(source: Path, target: Path) -> None:
     """Give a file or folder another name; a file there, or an empty folder, is replaced."""
     source.rename(target)

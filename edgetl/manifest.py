@@ -18,6 +18,7 @@ from edgetl.contract import Contract
 from edgetl.errors import BundleError
 from edgetl.sealing import sealed, unseal
 from edgetl.tasks import Task
+from edgetl.wording import brief, is_one_line
 
 SCHEMA = 2
 """Version of the layout; a bundle with a higher one was written by a newer edgetl."""
@@ -219,6 +220,16 @@ class Manifest:
         rules.check(self.tasks, self.contract.labels)
         if not re.fullmatch(r"\d{1,6}(\.\d{1,6}){2}", self.minimum_edgetl):
             raise BundleError(f"the manifest needs edgetl {self.minimum_edgetl!r}, which is no version")
+        # They stand in lines of ours, which none of them may end or forge.
+        texts = [self.name, self.created, self.edgetl, self.pick_reason, self.measured_on or ""]
+        texts += self.compatible
+        for variant in self.variants:
+            texts += variant.name, variant.format, variant.precision, variant.recipe, variant.refused or ""
+        if odd := [text for text in texts if not is_one_line(text)]:
+            raise BundleError(
+                f"the manifest says {brief(odd[0])!r}, and its texts are on one line, without control "
+                "characters"
+            )
         _check_places([entry.path for entry in self.entries])
 
     @property

@@ -1,11 +1,15 @@
 """Numbers and names of files in sentences."""
 
 import shlex
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 MOST_SAID = 300
 """Letters of a stranger's sentence that are passed on."""
+
+_OBEYED = {"Cc", "Zl", "Zp"}
+_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -18,6 +22,17 @@ def shown(name: str | Path) -> str:
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(name)
     )
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text is shown as one line: a terminal obeys nothing of it, and it has no half of a letter."""
+    return not any(map(is_obeyed, text)) and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def is_obeyed(letter: str) -> bool:
+    """Whether a terminal does something else than show a letter: control characters, ends of lines, and those
+    that turn the direction of writing. Other invisible ones are part of words: joiners, spaces."""
+    return unicodedata.category(letter) in _OBEYED or unicodedata.bidirectional(letter) in _TURNING
 
 
 def said(words: object) -> str:

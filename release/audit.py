@@ -63,7 +63,7 @@ def main() -> int:
     service = ["--vulnerability-service", given.service]
     try:
         accepted = read_allowed(given.allowed.read_text("utf-8"), datetime.now(timezone.utc).date())
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {given.allowed}: {error}", file=sys.stderr)
         return 2
     try:
@@ -140,7 +140,8 @@ def read_allowed(text: str, today: date) -> set[tuple[str, str]]:
         raise ValueError(f"{', '.join(sorted(unknown))} is no key: each entry is an [[allowed]]")
     accepted = set()
     for entry in table.get("allowed", ()):
-        wrong = [name for name, kind in _FIELDS.items() if not isinstance(entry.get(name), kind)]
+        # A time is a day to isinstance, and cannot be compared with one.
+        wrong = [name for name, kind in _FIELDS.items() if type(entry.get(name)) is not kind]
         if wrong or set(entry) != set(_FIELDS) or not entry["because"].strip():
             raise ValueError(f"{entry} must have id, package, because (why it is accepted) and until (a day)")
         if entry["until"] >= today:

@@ -3,9 +3,10 @@
     make locks
 
 One file for each Python and each engine: a board has one of both, and a small card has better uses for its
-space than the other engines. uv resolves ``edgetl[ENGINE]`` as on the board (aarch64, that Python, that
-glibc), with the versions of constraints.txt, which the tests and the emulated boards run with. Of each
-release one wheel is kept: the one that pip prefers there. A file names no index, so that a mirror will do.
+space than the other engines. Each brings what checks signatures. uv resolves ``edgetl[ENGINE,signatures]`` as
+on the board (aarch64, that Python, that glibc), with the versions of constraints.txt, which the tests and the
+emulated boards run with. Of each release one wheel is kept: the one that pip prefers there. A file names no
+index, so that a mirror will do.
 """
 
 import re
@@ -43,6 +44,11 @@ class Target:
     python: str
     """``3.11``."""
     extra: str
+
+    @property
+    def extras(self) -> tuple[str, str]:
+        """What is asked for: the engine, and what checks signatures, which a board may require."""
+        return self.extra, "signatures"
 
     @property
     def cpython(self) -> str:
@@ -107,7 +113,8 @@ def resolve(target: Target) -> list[Wheel]:
         constraints, found = Path(folder) / "constraints.txt", Path(folder) / "pylock.toml"
         constraints.write_text("\n".join(kept) + "\n", "utf-8")
         command = [sys.executable, "-m", "uv", "--quiet", "pip", "compile", str(ROOT / "pyproject.toml")]
-        command += ["--extra", target.extra, "-c", str(constraints), "--only-binary", ":all:"]
+        command += [word for extra in target.extras for word in ("--extra", extra)]
+        command += ["-c", str(constraints), "--only-binary", ":all:"]
         command += ["--python-version", target.python]
         command += ["--python-platform", f"{MACHINE}-manylinux_{GLIBC[0]}_{GLIBC[1]}"]
         command += ["--format", "pylock.toml", "--output-file", str(found)]
@@ -140,7 +147,7 @@ def render(target: Target, wheels: Iterable[Wheel]) -> str:
     """The text of a lock, which ``pip install -r`` reads."""
     place = f"CPython {target.python}, {MACHINE}, glibc {GLIBC[0]}.{GLIBC[1]} or newer"
     lines = [
-        f"# What edgetl[{target.extra}] needs on {place}.",
+        f"# What edgetl[{','.join(target.extras)}] needs on {place}.",
         "# Written by make locks; docs/supply-chain.md says how to use it:",
         "#   pip install --require-hashes --only-binary :all: -r FILE",
     ]

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from edgetl.contract import Contract, Interpolation, Resize
-from edgetl.manifest import MAX_FILE_BYTES, OLDEST, SCHEMA, FileEntry, Manifest
+from edgetl.manifest import MAX_FILE_BYTES, OLDEST, SCHEMA, FileEntry, Manifest, Variant
 from edgetl.tasks import SIGMOID, SOFTMAX, Task
 
 PLACE = Path(__file__).resolve().parent.parent / "docs" / "manifest.schema.json"
 
 BEYOND = (
-    "the seal is that of the bytes: 256,000 at most, nested 8 deep at most, and no key twice in an object",
+    "the seal is that of the bytes: 64,000 at most (EDGETL_MAX_MANIFEST_BYTES), 8 deep, no key twice in one",
     "a whole number is written without a point",
     "the pick is one of the variants, and no two of those share a name",
     "no two files share a place, also where case and the writing of a letter do not count",
     "a path has 200 bytes at most, and none that is invisible",
-    "labels have no control character and are not of blanks alone",
+    "labels have no control character and are not of blanks alone, and no text is half a letter",
     "tasks cover the outputs one behind the other, and have names of their own without invisible letters",
     "a sigmoid has as many thresholds as labels",
     "edgetl is as new as the manifest needs",
@@ -36,6 +36,11 @@ _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 # What a number may be: JSON knows no infinity, and Python's float ends here.
 _NUMBER = {"type": "number", "minimum": -(2.0**1023) * (2 - 2**-52), "maximum": 2.0**1023 * (2 - 2**-52)}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+# One line, and nothing that a terminal obeys (wording.is_one_line).
+_LINE = {
+    "type": "string",
+    "pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$",
+}
 _LABELS = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "uniqueItems": True}
 
 RULES: dict[type, dict[str, Any]] = {
@@ -61,7 +66,14 @@ RULES: dict[type, dict[str, Any]] = {
         "reject_threshold": {"anyOf": [_SHARE, {"type": "null"}]},
         "thresholds": {"type": "array", "items": _SHARE},
     },
+    Variant: {
+        **dict.fromkeys(("name", "format", "precision", "recipe"), _LINE),
+        "refused": {"anyOf": [_LINE, {"type": "null"}]},
+    },
     Manifest: {
+        **dict.fromkeys(("name", "created", "edgetl", "pick", "pick_reason"), _LINE),
+        "measured_on": {"anyOf": [_LINE, {"type": "null"}]},
+        "compatible": {"type": "array", "items": _LINE},
         "variants": {"minItems": 1},
         "schema": {"type": "integer", "minimum": OLDEST, "maximum": SCHEMA},
         "minimum_edgetl": {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,6}){2}$"},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import support
 
-from edgetl import images, limits
+from edgetl import images, limits, signing
 from edgetl.contract import Contract
 from edgetl.errors import ImageError, UsageError
 from edgetl.runtime.sources.jpeg import JpegCutter
@@ -42,6 +43,23 @@ def test_every_limit_has_a_variable_of_its_own(monkeypatch: pytest.MonkeyPatch) 
     for number, name in enumerate(names):
         monkeypatch.setenv(limits.variable(name), f"{number + 5}")
     assert list(vars(limits.current()).values()) == [number + 5 for number in range(len(names))]
+
+
+def test_the_page_on_security_names_every_variable_and_what_it_is_by_default(root: Path) -> None:
+    page = (root / "docs" / "security.md").read_text("utf-8")
+    default = limits.Limits()
+    for name, said in (
+        ("picture_pixels", "50,000,000 pixels"),
+        ("picture_bytes", "32,000,000 bytes"),
+        ("manifest_bytes", "64,000 bytes"),
+        ("model_bytes", "512 MiB"),
+    ):
+        (row,) = (
+            line for line in page.splitlines() if f"`{limits.variable(name)}`" in line and line[0] == "|"
+        )
+        number = int(re.sub(r"\D", "", said)) << (20 if "MiB" in said else 0)
+        assert (said in row, getattr(default, name)) == (True, number)
+    assert f"about {signing.most_bytes() // 1000} kB" in page
 
 
 def test_the_message_names_the_variable_that_raises_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

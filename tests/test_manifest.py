@@ -27,8 +27,10 @@ from edgetl.manifest import (
 )
 from edgetl.sealing import sealed
 from edgetl.tasks import Task, names_of_outputs
+from edgetl.wording import is_one_line
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+line = text.filter(is_one_line)
 number = st.floats(allow_nan=False, allow_infinity=False)
 part = st.text("abcdefghijklmnopqrstuvwxyzäß0123456789-_. ", min_size=1, max_size=8).filter(
     lambda name: name == name.strip(" .")
@@ -89,8 +91,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
     variants = tuple(
         Variant(
             name,
-            draw(text),
-            draw(text),
+            draw(line),
+            draw(line),
             tuple(draw(listed)),
             draw(st.none() | scores),
             draw(number),
@@ -100,15 +102,15 @@ def manifests(draw: st.DrawFn) -> Manifest:
     )
     tasks = draw(several_tasks())
     return Manifest(
-        name=draw(text),
-        created=draw(text),
-        edgetl=draw(text),
+        name=draw(line),
+        created=draw(line),
+        edgetl=draw(line),
         contract=Contract(
             48, 64, crop_fraction=draw(st.floats(0.1, 1)), labels=names_of_outputs(tasks) or ("a", "b")
         ),
         variants=variants,
         pick=draw(st.sampled_from(names)),
-        pick_reason=draw(text),
+        pick_reason=draw(line),
         reject_threshold=draw(st.none() | number),
         golden=Golden(tuple(draw(listed)), draw(one)),
         embedding=draw(st.booleans()),
@@ -116,7 +118,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
         provenance={"backbone": draw(plain)},
         tasks=tasks,
         documents=tuple(draw(listed)),
-        compatible=tuple(draw(st.lists(text, max_size=2))),
+        compatible=tuple(draw(st.lists(line, max_size=2))),
         minimum_edgetl="0.0.9",
     )
 
@@ -227,6 +229,31 @@ def test_the_unchanged_manifest_is_read(value: dict[str, Any]) -> None:
 def test_a_broken_rule_is_named(value: dict[str, Any], place: str, new: Any, rule: str) -> None:
     with pytest.raises(BundleError, match=rule):
         parse(changed(value, place, new))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("name", "created", "edgetl", "pick_reason", "measured_on", "variants.0.name", "variants.0.format"),
+        *("variants.0.precision", "variants.0.recipe", "variants.0.refused"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\nsigned by alice", "\r", "\t", "\x1b[2K", "\x85", "\u2028", "\u202e"])
+def test_a_text_that_could_forge_a_line_of_ours_is_refused(
+    value: dict[str, Any], place: str, end: str
+) -> None:
+    odd = changed({**value, "pick": "a" + end} if place == "variants.0.name" else value, place, "a" + end)
+    with pytest.raises(BundleError, match="its texts are on one line, without control characters") as caught:
+        parse(odd)
+    assert is_one_line(str(caught.value))
+    with pytest.raises(BundleError, match="its texts are on one line"):
+        parse(changed(value, "compatible", ["gate", "a" + end]))
+
+
+def test_half_a_letter_in_a_text_is_refused(value: dict[str, Any]) -> None:
+    old = {name: part for name, part in value.items() if name not in ("sha256", *_SINCE_2)}
+    with pytest.raises(BundleError, match="its texts are on one line"):
+        parse(json.dumps({**old, "schema": 1, "name": "a\ud800"}).encode())
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 import signed
 
 from edgetl import settings
-from edgetl.errors import SettingsError
+from edgetl.errors import BundleError, SettingsError, UsageError
 from edgetl.sealing import sealed
-from edgetl.settings import SYSTEM, VARIABLE, Settings
+from edgetl.settings import SYSTEM, VARIABLE, Settings, TrustedKey
 
 
 @pytest.fixture
@@ -142,6 +142,15 @@ def test_a_file_that_is_named_may_be_missing_for_who_writes_it(place: Path) -> N
     assert settings.read().kind == "gate"
 
 
+@pytest.mark.parametrize("written", ["{}/settings.json/", "{}//settings.json", "{}/./settings.json"])
+def test_a_mistyped_name_is_never_passed_over_however_it_is_written(
+    place: Path, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, written.format(place.parent / "mistyped"))
+    with pytest.raises(SettingsError, match=f"which {VARIABLE} names, does not exist"):
+        settings.read()
+
+
 def test_the_systems_settings_hold_for_everybody(place: Path) -> None:
     assert settings.place() == place
     settings.SYSTEM.parent.mkdir()
@@ -156,6 +165,92 @@ def test_a_link_to_a_disk_that_is_not_mounted_switches_nothing_off(place: Path) 
         settings.read()
     with pytest.raises(SettingsError, match="is a link to nowhere"):
         settings.read(to_change=True)
+
+
+def test_a_folder_of_a_disk_that_is_not_mounted_switches_nothing_off(place: Path) -> None:
+    folder = settings.SYSTEM.parent
+    folder.symlink_to("/data/is not mounted/edgetl")
+    for to_change in (False, True):
+        with pytest.raises(SettingsError, match=f"{folder} is a link to nowhere: mend it, or remove it"):
+            settings.read(to_change=to_change)
+    with pytest.raises(SettingsError, match="is a link to nowhere"):
+        settings.change(lambda found: found)
+
+
+def test_a_users_folder_of_a_disk_that_is_not_mounted_switches_nothing_off(user: Path) -> None:
+    user.mkdir()
+    (user / ".config").symlink_to(user / "not mounted")
+    with pytest.raises(SettingsError, match="config is a link to nowhere"):
+        settings.read()
+
+
+def test_no_change_is_lost_where_several_change_at_once(place: Path) -> None:
+    """Above all no revocation."""
+    names = [f"key{number}" for number in range(8)]
+    script = (
+        "import sys; from edgetl import settings\n"
+        "name, public = sys.argv[1:]\n"
+        "for turn in range(10):\n"
+        "    key = settings.TrustedKey(name, public, str(turn))\n"
+        "    settings.change(lambda found: settings.with_key(found, key))\n"
+    )
+    commands = [[sys.executable, "-c", script, name, signed.trusted(name).public] for name in names]
+    running = [subprocess.Popen(command) for command in commands]
+    assert [one.wait(60) for one in running] == [0] * len(names)
+    assert {key.name for key in settings.read().keys} == {"alice", "bob", *names}
+    assert {key.added for key in settings.read().keys if key.name in names} == {"9"}
+
+
+def test_a_change_that_is_refused_changes_nothing(place: Path) -> None:
+    before = place.read_bytes()
+
+    def refuse(found: Settings) -> Settings:
+        raise UsageError("no")
+
+    with pytest.raises(UsageError):
+        settings.change(refuse)
+    assert place.read_bytes() == before
+
+
+def test_more_keys_than_can_be_read_are_not_written(place: Path) -> None:
+    before = place.read_bytes()
+    many = tuple(TrustedKey(f"key{number}", f"{number:064x}", "") for number in range(600))
+    with pytest.raises(SettingsError, match="more than 64000 bytes, which nothing reads: trust fewer keys"):
+        settings.write(Settings(many))
+    assert place.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["", "a" * 65, "pi 4", "\udce9", "a\nb"])
+def test_a_kind_that_is_none_is_refused(kind: str) -> None:
+    with pytest.raises(BundleError, match="the kind of this device is not of 1 to 64 letters"):
+        Settings(kind=kind)
+
+
+def test_the_systems_settings_can_be_read_by_all_whatever_roots_umask_is(place: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = settings.SYSTEM.parent
+        folder.mkdir()
+        settings.SYSTEM.write_text(place.read_text())
+        settings.change(lambda found: found)
+    finally:
+        os.umask(before)
+    assert settings.SYSTEM.stat().st_mode & 0o777 == 0o644
+    assert folder.stat().st_mode & 0o777 == 0o700  # somebody's own choice
+    assert (folder / ".settings.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_for_the_systems_settings_can_be_read_by_all(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    before = os.umask(0o077)
+    try:
+        settings.change(lambda found: found)
+    finally:
+        os.umask(before)
+    assert settings.SYSTEM.stat().st_mode & 0o777 == 0o644
+    assert settings.SYSTEM.parent.stat().st_mode & 0o777 == 0o755
 
 
 def test_roots_settings_are_the_systems(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +275,10 @@ def test_a_user_without_a_home_has_the_systems_settings_or_none(
 
     monkeypatch.setattr(Path, "home", homeless)
     assert settings.read() == Settings()
+    with pytest.raises(
+        SettingsError, match=f"no home to keep settings in: name a file for them in {VARIABLE}"
+    ):
+        settings.change(lambda found: found)
     settings.SYSTEM.parent.mkdir()
     settings.SYSTEM.write_text(sealed({"schema": 1, "required": 2}))
     assert settings.read().required == 2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgetl import extras
 from edgetl.bundle import MANIFEST, Bundle
 from edgetl.cli import output, scored
 from edgetl.errors import UsageError
@@ -21,6 +22,9 @@ from edgetl.reports.units import (
     format_size,
 )
 from edgetl.runtime.teaching import load_learned
+from edgetl.signing import NOT_ASKED
+from edgetl.updating import state
+from edgetl.wording import shown
 
 if TYPE_CHECKING:
     from edgetl.converters.anatomy.reading import Anatomy, Operator, SlowOperator, TensorFacts
@@ -35,9 +39,9 @@ _WIDTH = 100  # of a text found inside
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(path: Path, as_json: bool) -> None:
-    """Tell what PATH is: a run, a bundle or a model file."""
+    """Tell what PATH is: a run, a bundle, the active version of a store, or a model file."""
     if not path.exists():
-        raise UsageError(f"{path} does not exist: give a run, a bundle or a model file")
+        raise UsageError(f"{path} does not exist: give a run, a bundle, a store or a model file")
     if path.is_file():
         facts, everything = _of_model(path)
         facts = everything if as_json else facts
@@ -45,8 +49,12 @@ def command(path: Path, as_json: bool) -> None:
         facts = _of_bundle(path)
     elif (path / _RUN).is_file():
         facts = _of_run(path)
+    elif state.is_store(path):
+        facts = _of_bundle(path)
     else:
-        raise UsageError(f"{path} is neither a run nor a bundle: it has no {_RUN} and no {MANIFEST}")
+        raise UsageError(
+            f"{path} is neither a run nor a bundle nor a store: it has no {_RUN} and no {MANIFEST}"
+        )
     if as_json:
         output.result_json(facts)
         return
@@ -64,6 +72,7 @@ def _of_bundle(path: Path) -> dict[str, Any]:
     facts = {
         "bundle": manifest.name,
         "created": f"{manifest.created} by edgetl {manifest.edgetl}",
+        "signatures": _signatures(bundle),
         "input": f"uint8 {contract.height} x {contract.width} RGB, {contract.resize}",
         "labels": ", ".join(contract.labels) if not manifest.tasks else None,
         "tasks": [scored.task(task) for task in manifest.tasks],
@@ -83,9 +92,15 @@ def _of_bundle(path: Path) -> dict[str, Any]:
         else "not set"
         if manifest.reject_threshold is None
         else f"below {100 * manifest.reject_threshold:.1f} %",
-        "provenance": [f"{key}: {value}" for key, value in provenance.items()],
+        "provenance": [shown(f"{key}: {value}") for key, value in provenance.items()],
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _signatures(bundle: Bundle) -> str:
+    if bundle.signatures is not None and bundle.signed == NOT_ASKED:
+        return f"not checked, which needs securesystemslib: pip install {extras.requirement('signatures')}"
+    return str(bundle.signed)
 
 
 def _variant(variant: Variant) -> str:

@@ -10,7 +10,7 @@ from edgetl import settings
 from edgetl.cli import output
 from edgetl.cli.passphrase import passphrase_option, read_passphrase
 from edgetl.errors import UsageError
-from edgetl.settings import TrustedKey
+from edgetl.settings import Settings, TrustedKey
 from edgetl.signing import keyid_of
 from edgetl.signing.keys import new, read_public
 
@@ -60,22 +60,24 @@ def _list(as_json: bool) -> None:
 @click.argument("keys", nargs=-1, required=True, type=click.Path(path_type=Path))
 def _trust(keys: tuple[Path, ...]) -> None:
     """Count the signatures of KEYS, .pub files, on this machine."""
-    found, told = settings.read(to_change=True), []
-    for path in keys:
-        key = read_public(path)
-        if any(other.name == key.name and other.public != key.public for other in found.keys):
-            raise UsageError(
-                f"another key is called {key.name} here, and two of one name nobody tells apart: change the "
-                f"name in {path}"
-            )
-        if any(other.public == key.public and other.revoked is not None for other in found.keys):
-            raise UsageError(f"the key of {key.name} is revoked here and stays so: make a new one")
-        found = settings.with_key(found, TrustedKey(key.name, key.public, _now()))
-        told.append(f"trusted  {key.name} {keyid_of(key.public)[:_SHORT]}")
-    place = settings.write(found)
-    for line in told:
-        output.result(line)
-    output.note(f"written to {place}")
+    given = [read_public(path) for path in keys]
+
+    def changing(found: Settings) -> Settings:
+        for path, key in zip(keys, given, strict=True):
+            if any(other.name == key.name and other.public != key.public for other in found.keys):
+                raise UsageError(
+                    f"another key is called {key.name} here, and two of one name nobody tells apart: change "
+                    f"the name in {path}"
+                )
+            if any(other.public == key.public and other.revoked is not None for other in found.keys):
+                raise UsageError(f"the key of {key.name} is revoked here and stays so: make a new one")
+            found = settings.with_key(found, TrustedKey(key.name, key.public, _now()))
+        return found
+
+    found = settings.change(changing)
+    for key in given:
+        output.result(f"trusted  {key.name} {keyid_of(key.public)[:_SHORT]}")
+    output.note(f"written to {settings.place()}")
     if not found.required:
         output.next_command("edgetl", "settings", "--require", "1")
 
@@ -84,7 +86,27 @@ def _trust(keys: tuple[Path, ...]) -> None:
 @click.argument("name")
 def _revoke(name: str) -> None:
     """Count the signatures of the key NAME, or of the id NAME, no longer."""
-    found = settings.read(to_change=True)
+
+    def changing(found: Settings) -> Settings:
+        return settings.with_key(found, replace(_meant(found, name), revoked=_now()))
+
+    found = settings.change(changing)
+    key = _meant(found, name)
+    output.result(f"revoked  {key.name} {keyid_of(key.public)[:_SHORT]}")
+    output.note(f"written to {settings.place()}")
+    left = sum(key.revoked is None for key in found.keys)
+    if left < found.required:
+        output.advice(
+            f"{found.required} signatures are required here, and {left} keys are trusted: nothing loads"
+        )
+
+
+def _meant(found: Settings, name: str) -> TrustedKey:
+    """The one key of that name, or of that beginning of an id.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
     meant = [
         key
         for key in found.keys
@@ -95,14 +117,7 @@ def _revoke(name: str) -> None:
         raise UsageError(
             f"{name!r} is {'more than' if meant else 'not'} one of the keys that are known here: {known}"
         )
-    place = settings.write(settings.with_key(found, replace(meant[0], revoked=_now())))
-    output.result(f"revoked  {meant[0].name} {keyid_of(meant[0].public)[:_SHORT]}")
-    output.note(f"written to {place}")
-    left = sum(key.revoked is None for key in found.keys if key is not meant[0])
-    if left < found.required:
-        output.advice(
-            f"{found.required} signatures are required here, and {left} keys are trusted: nothing loads"
-        )
+    return meant[0]
 
 
 def _now() -> str:

@@ -4,14 +4,13 @@ import functools
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 import click
 
-from edgetl.wording import encodable, shown, typed
+from edgetl.wording import encodable, is_obeyed, shown, typed
 
 Style: TypeAlias = dict[str, Any]
 """Arguments of ``click.style``."""
@@ -20,9 +19,6 @@ _DIM: Style = {"dim": True}
 _YELLOW: Style = {"fg": "yellow"}
 _RED: Style = {"fg": "red", "bold": True}
 _CYAN: Style = {"fg": "cyan"}
-
-_OBEYED = {"Cc", "Zl", "Zp"}
-_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 # What draws bars prints a line above them; None while nothing is drawn.
 _above_bars: Callable[[str], None] | None = None
@@ -115,9 +111,5 @@ def _say(text: str, style: Style | None = None) -> None:
 
 
 def _spelled(character: str) -> str:
-    # A file's name, or what another machine says, may hold what a terminal would obey: control characters,
-    # and those that turn the direction of writing. Other invisible ones are part of words: joiners, spaces.
-    if character in "\n\t":
-        return character
-    obeyed = unicodedata.category(character) in _OBEYED or unicodedata.bidirectional(character) in _TURNING
-    return shown(character) if obeyed else character
+    # A file's name, or what another machine says, may hold what a terminal would obey.
+    return shown(character) if character not in "\n\t" and is_obeyed(character) else character

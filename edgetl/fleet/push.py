@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgetl import extras, files
+from edgetl import extras
 from edgetl.bundle import Bundle
 from edgetl.errors import DeviceError, UsageError
 from edgetl.fleet import results, waves
@@ -17,14 +17,13 @@ from edgetl.progress import SILENT, Progress
 from edgetl.remote import shipping
 from edgetl.remote.address import Address
 from edgetl.remote.attempt import attempt
-from edgetl.updating.pack import pack
+from edgetl.updating.pack import packed
 from edgetl.wording import brief, counted
 
 CANARY = 1
 WAVE = 5
 _MOST_S = 1800.0
 """For copying to an SD card and the self-test, on the slowest board there is."""
-_ARCHIVE = "bundle.zip"
 
 
 def push(
@@ -87,7 +86,7 @@ def push(
 
     name = store_name(opened.manifest.name)
     archive = f"{name}.zip"  # a device's own words name it
-    files = shipping.modules() | {f"work/{archive}": _packed(opened)}
+    files = shipping.modules() | {f"work/{archive}": b"".join(packed(opened))}
     options = [f"--budget-ms={budget_ms:g}"] if budget_ms is not None else []
     options += ["--allow-older"] if allow_older else []
     job = Job(
@@ -141,8 +140,3 @@ def push(
 def store_name(name: str) -> str:
     """A bundle's name as that of a folder: a manifest may call itself ``../../etc``."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:100].strip(".-") or "bundle"
-
-
-def _packed(bundle: Bundle) -> bytes:
-    with files.scratch_folder() as folder:
-        return pack(bundle.path, folder / _ARCHIVE).read_bytes()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from edgetl.bundle import MANIFEST, Bundle, read_signatures
+from edgetl.bundle import MANIFEST, Bundle
 from edgetl.errors import UsageError
 from edgetl.manifest import SIGNATURES
 from edgetl.remote import address as addresses
@@ -44,10 +44,9 @@ def bundle_files(bundle: Bundle) -> dict[str, bytes]:
     manifest, folder = bundle.manifest, f"work/{FOLDER}/{name(bundle)}"
     entries = [entry for variant in manifest.variants for entry in variant.files]
     entries += [*manifest.golden.pictures, manifest.golden.expected]
-    files = {f"{folder}/{MANIFEST}": (bundle.path / MANIFEST).read_bytes()}
-    signatures = read_signatures(bundle.path)
-    if signatures is not None:  # a device may require them
-        files[f"{folder}/{SIGNATURES}"] = signatures
+    files = {f"{folder}/{MANIFEST}": bundle.manifest_bytes}
+    if bundle.signatures is not None:  # a device may require them
+        files[f"{folder}/{SIGNATURES}"] = bundle.signatures
     return files | {f"{folder}/{entry.path}": bundle.read(entry) for entry in entries}
 
 

@@ -357,8 +357,8 @@ def load(
         engine: its name; None takes the first installed one that runs the variant here.
         num_threads: for one inference; None takes what is fastest here, which is tried the first time, like
             whether the engine survives the model, and then remembered (see ``runtime.threads``).
-        require_signature: whether keys that this machine trusts must have signed it; None leaves it to the
-            settings of this machine (``edgetl settings --require``).
+        require_signature: whether a key that this machine trusts must have signed it, also where its settings
+            ask for none; False, like None, leaves it to them (``edgetl settings --require``).
 
     Raises:
         BundleError: there is no bundle, or it is damaged.
@@ -367,5 +367,5 @@ def load(
         MissingPackageError: no engine for it is installed; the message names the install line.
         ModelError: the engine refuses the model or dies of it, or this machine cannot run it.
     """
-    opening = Opening(Path(bundle), variant, engine, num_threads, require_signature)
+    opening = Opening(Path(bundle), variant, engine, num_threads, require_signature or None)
     return Classifier(opening.open(), opening)

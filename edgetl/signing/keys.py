@@ -11,12 +11,15 @@ from edgetl.errors import KeyFileError, UsageError
 from edgetl.signing import ed25519
 from edgetl.signing.envelope import Signature
 from edgetl.signing.trust import keyid_of
+from edgetl.wording import brief
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 PRIVATE, PUBLIC = ".key", ".pub"
 SHORTEST_PASSPHRASE = 8
+_LONGEST_PASSPHRASE = 1023
+"""Bytes that cryptography takes."""
 _KIND = "edgetl-ed25519"
 _NAME = "[A-Za-z0-9_.@+-]{1,64}"  # no letters that look like others
 _MOST_BYTES = 4096
@@ -31,8 +34,7 @@ class PublicKey:
     """64 hexadecimal digits."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(_NAME, self.name):
-            raise KeyFileError(f"{self.name!r} is no name of a key: up to 64 letters, digits and . @ + - _")
+        _check_name(self.name)
         if not re.fullmatch("[0-9a-f]{64}", self.public) or not ed25519.is_point(bytes.fromhex(self.public)):
             raise KeyFileError(f"the key of {self.name} is no Ed25519 key: copy its .pub file again")
 
@@ -63,12 +65,17 @@ def new(name: str, folder: Path, passphrase: str) -> tuple[Path, Path]:
         passphrase: without which ``NAME.key`` is of no use.
 
     Raises:
-        UsageError: a file of that name is there, or the passphrase is too short.
+        UsageError: a file of that name is there, or the passphrase is too short or too long.
+        KeyFileError: that is no name of a key.
         WriteError: the place is read-only.
         MissingPackageError: ``cryptography`` is not installed.
     """
     if len(passphrase) < SHORTEST_PASSPHRASE:
         raise UsageError(f"the passphrase has {len(passphrase)} letters: take {SHORTEST_PASSPHRASE} or more")
+    size = len(passphrase.encode("utf-8", "surrogateescape"))
+    if size > _LONGEST_PASSPHRASE:
+        raise UsageError(f"the passphrase has {size} bytes: take {_LONGEST_PASSPHRASE} or fewer")
+    _check_name(name)
     private, public = folder / f"{name}{PRIVATE}", folder / f"{name}{PUBLIC}"
     for place in (private, public):
         if place.exists():
@@ -82,7 +89,7 @@ def new(name: str, folder: Path, passphrase: str) -> tuple[Path, Path]:
     pem = secret.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.encode()),
+        serialization.BestAvailableEncryption(passphrase.encode("utf-8", "surrogateescape")),
     )
     files.write_text(public, described.line)
     try:
@@ -125,13 +132,20 @@ def read_private(path: Path, passphrase: str) -> PrivateKey:
         raise KeyFileError(f"{path} belongs to another user: sign as that user, or make a key of your own")
     exceptions, serialization, asymmetric = _cryptography()
     try:
-        secret = serialization.load_pem_private_key(data, passphrase.encode())
+        secret = serialization.load_pem_private_key(data, passphrase.encode("utf-8", "surrogateescape"))
     except (ValueError, TypeError, exceptions.UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path} is no key of edgetl keys new, or its passphrase is another") from error
     if not isinstance(secret, asymmetric.Ed25519PrivateKey):
         raise KeyFileError(f"{path} is no Ed25519 key: make one with edgetl keys new")
     raw = secret.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    if not re.fullmatch(_NAME, path.stem):
+        raise KeyFileError(f"{path} is not called after its key: give it its name NAME{PRIVATE} again")
     return PrivateKey(PublicKey(path.stem, raw.hex()), secret)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(_NAME, name):
+        raise KeyFileError(f"{brief(name)!r} is no name of a key: up to 64 letters, digits and . @ + - _")
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:

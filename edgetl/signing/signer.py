@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgetl import files, signing
 from edgetl.bundle import Bundle
-from edgetl.errors import BundleError
+from edgetl.errors import BundleError, SignatureError
 from edgetl.manifest import SIGNATURES
 from edgetl.signing.keys import PrivateKey
 
@@ -25,6 +25,7 @@ def sign(bundle: str | Path, keys: Sequence[PrivateKey]) -> Path:
 
     Raises:
         BundleError: no bundle there, a damaged one, or one that does not name all its files.
+        SignatureError: there would be more signatures than are read; those that are there stay.
         WriteError: it cannot be written to.
     """
     opened = Bundle.open(bundle, require_signature=False)
@@ -38,6 +39,11 @@ def sign(bundle: str | Path, keys: Sequence[PrivateKey]) -> Path:
     envelope = signing.read(before) if before is not None else signing.Envelope(opened.manifest_bytes)
     for key in keys:
         envelope = envelope.signed(key.sign(envelope.message))
+    if (count := len(envelope.signatures)) > signing.MOST_SIGNATURES:
+        raise SignatureError(
+            f"{bundle} would have {count} signatures, and {signing.MOST_SIGNATURES} are read: remove "
+            f"{SIGNATURES} and sign it anew with fewer keys"
+        )
     place = opened.path / SIGNATURES
     files.write_text(place, envelope.to_json())
     return place

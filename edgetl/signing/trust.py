@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgetl import extras
 from edgetl.errors import SignatureError
 from edgetl.settings import TrustedKey
 from edgetl.signing import ed25519
@@ -20,6 +21,14 @@ class Signed:
     """Names of those that were trusted once."""
     unknown: tuple[str, ...]
     """The beginnings of the ids of keys that this machine does not know."""
+
+    def __str__(self) -> str:
+        told = [
+            f"signed by {', '.join(self.by)}" if self.by else "",
+            f"signed by {', '.join(self.revoked)}, whose key is revoked" if self.revoked else "",
+            f"signed by {', '.join(self.unknown)}, which this machine does not know" if self.unknown else "",
+        ]
+        return " and ".join(filter(None, told)) or "not signed"
 
 
 NOT_ASKED = Signed((), (), ())
@@ -62,7 +71,10 @@ def signed_by(envelope: Envelope | None, keys: Sequence[TrustedKey]) -> Signed:
 
 
 def check(envelope: Envelope | None, keys: Sequence[TrustedKey], required: int) -> Signed:
-    """Refuse a bundle that too few trusted keys have signed.
+    """Refuse a bundle that too few trusted keys have signed, or one of them in appearance only.
+
+    Where no signature is required, those of trusted keys are checked all the same if ``securesystemslib`` is
+    installed: somebody has changed what does not fit.
 
     Args:
         envelope: of the bundle; None where it has none.
@@ -71,21 +83,15 @@ def check(envelope: Envelope | None, keys: Sequence[TrustedKey], required: int) 
 
     Raises:
         SignatureError: too few have, or a signature is not valid.
-        MissingPackageError: ``securesystemslib`` is not installed.
+        MissingPackageError: ``securesystemslib`` is not installed, and signatures are required.
     """
-    if required == 0:
+    if required == 0 and (envelope is None or not extras.is_installed("securesystemslib")):
         return NOT_ASKED
     found = signed_by(envelope, keys)
     if len(found.by) >= required:
         return found
     wanted = "a trusted key" if required == 1 else f"{required} trusted keys"
-    told = [
-        f"signed by {', '.join(found.by)}" if found.by else "",
-        f"signed by {', '.join(found.revoked)}, whose key is revoked" if found.revoked else "",
-        f"signed by {', '.join(found.unknown)}, which this machine does not know" if found.unknown else "",
-    ]
-    state = " and ".join(filter(None, told)) or "not signed"
     raise SignatureError(
-        f"the bundle is {state}, and this machine takes only what {wanted} signed: sign it with edgetl sign, "
+        f"the bundle is {found}, and this machine takes only what {wanted} signed: sign it with edgetl sign, "
         "or trust its key with edgetl keys trust"
     )

@@ -30,13 +30,25 @@ def pack(bundle: str | Path, out: str | Path | None = None, *, force: bool = Fal
     place = Path(out) if out is not None else Path(f"{name}{archive.SUFFIX}")
     if place.exists() and not force:
         raise UsageError(f"{place} exists already: choose another --out, or add --force to replace it")
-    archive.refuse_too_large(opened.manifest)
-    first = {MANIFEST: opened.manifest_bytes}
-    if opened.signatures is not None:
-        first[SIGNATURES] = opened.signatures
-    total = sum(map(len, first.values())) + sum(entry.size_bytes for entry in opened.manifest.entries)
-    files.write_pieces(place, _pieces(opened, first), needed=total)
+    pieces = packed(opened)
+    entries = sum(entry.size_bytes for entry in opened.manifest.entries)
+    total = len(opened.manifest_bytes) + len(opened.signatures or b"") + entries
+    files.write_pieces(place, pieces, needed=total)
     return place
+
+
+def packed(bundle: Bundle) -> Iterator[bytes]:
+    """The bytes of the zip, in pieces: manifest and signatures as they were read, every other file checked.
+
+    Raises:
+        DamagedBundleError: a file is damaged; after the pieces in front of it.
+        UsageError: it is too large for a zip; at once.
+    """
+    archive.refuse_too_large(bundle.manifest)
+    first = {MANIFEST: bundle.manifest_bytes}
+    if bundle.signatures is not None:
+        first[SIGNATURES] = bundle.signatures
+    return _pieces(bundle, first)
 
 
 def _pieces(bundle: Bundle, first: dict[str, bytes]) -> Iterator[bytes]:

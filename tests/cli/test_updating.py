@@ -10,7 +10,9 @@ from click.testing import CliRunner, Result
 
 from edgetl import settings
 from edgetl.cli import main
+from edgetl.errors import BundleError
 from edgetl.manifest import SIGNATURES
+from edgetl.sealing import sealed
 
 PASSPHRASE = "correct horse"
 
@@ -100,6 +102,32 @@ def test_settings_are_shown_and_changed(room: Path) -> None:
     assert settings.read().required == 1
 
 
+def test_what_was_asked_for_is_written_also_where_it_is_the_default(room: Path) -> None:
+    (room / "settings.json").unlink()
+    refused("info v1.edgetl", 1, "does not exist: write it with edgetl settings --require")
+    assert edgetl("settings --require 0").exit_code == 0
+    assert edgetl("info v1.edgetl").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["\udce9", "pi 4", "a" * 70_000])
+def test_a_kind_that_is_none_is_told(room: Path, kind: str) -> None:
+    done = CliRunner().invoke(main, ["settings", "--kind", kind])
+    assert (done.exit_code, "is no kind of a device: give 1 to 64 letters" in done.stderr) == (2, True)
+    assert len(done.stderr) < 1000
+    assert settings.read().kind == "gate"
+
+
+def test_who_requires_signatures_and_cannot_check_them_is_told(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_key()
+    edgetl("keys trust alice.pub")
+    assert "securesystemslib" not in edgetl("settings --require 1").stderr
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: False)
+    assert "pip install 'edgetl[signatures]'" in edgetl("settings --require 1").stderr
+    assert "pip install" not in edgetl("settings --require 0").stderr
+
+
 def test_damaged_settings_stop_everything(room: Path) -> None:
     (room / "settings.json").write_bytes(b"\0" * 100)
     for line in (
@@ -135,6 +163,29 @@ def test_a_bundle_is_signed_packed_and_installed(room: Path) -> None:
     assert edgetl("install v1.edgetl --into store").stdout.startswith("was there  ")
     found = json.loads(edgetl("install v1.zip --into store --json").stdout)
     assert [version["digest"] for version in found["versions"]] == [found["digest"]]
+
+
+def test_who_signed_is_told_of_a_bundle_and_of_a_store(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(place: str) -> str:
+        done = edgetl(f"info {place}")
+        assert done.exit_code == 0, done.output
+        return next(line for line in done.stdout.splitlines() if line.startswith("signatures"))
+
+    with_key()
+    with_key("bob")
+    assert told("v1.edgetl") == "signatures  not signed"
+    for name in ("alice", "bob"):
+        edgetl(f"sign v1.edgetl --key {name}.key --passphrase-file pass")
+    assert told("v1.edgetl").endswith(", which this machine does not know")
+    edgetl("keys trust alice.pub bob.pub")
+    edgetl("keys revoke bob")
+    said = "signatures  signed by alice and signed by bob, whose key is revoked"
+    assert told("v1.edgetl") == said
+    edgetl("install v1.edgetl --into store")
+    assert edgetl("activate store").exit_code == 0
+    assert told("store") == said
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: False)
+    assert told("v1.edgetl").startswith("signatures  not checked, which needs securesystemslib: pip install")
 
 
 def test_wrong_uses_of_sign_are_told(room: Path) -> None:
@@ -186,11 +237,19 @@ def test_a_hostile_name_reaches_no_terminal(room: Path) -> None:
 
     from edgetl.manifest import parse
 
-    place = room / "v1.edgetl" / "manifest.json"
-    manifest = dataclasses.replace(parse(place.read_bytes()), name="\x1b]0;owned\x07\x1b[2J")
-    place.write_text(manifest.to_json())
-    for line in ("info v1.edgetl", "install v1.edgetl --into store", "status store"):
+    place, hostile = room / "v1.edgetl" / "manifest.json", "\x1b]0;owned\x07\x1b[2J\nsigned by alice"
+    manifest = parse(place.read_bytes())
+    place.write_text(dataclasses.replace(manifest, provenance={hostile: hostile}).to_json())
+    for line in ("info v1.edgetl", "info v1.edgetl --json", "install v1.edgetl --into store", "status store"):
         done = edgetl(line)
         assert done.exit_code == 0
-        assert "\x1b" not in done.output
-        assert "\x07" not in done.output
+        assert not {"\x1b", "\x07"} & set(done.output)
+        assert not any(told.startswith("signed") for told in done.output.splitlines())
+    with pytest.raises(BundleError):
+        dataclasses.replace(manifest, name=hostile)
+    place.write_text(sealed({**json.loads(place.read_text()), "name": hostile}))
+    for line in ("info v1.edgetl", "verify v1.edgetl", "install v1.edgetl --into other", "pack v1.edgetl"):
+        done = edgetl(line)
+        assert (done.exit_code, "its texts are on one line" in done.stderr) == (1, True)
+        assert not {"\x1b", "\x07"} & set(done.output)
+        assert len(done.output.splitlines()) == 1

@@ -188,6 +188,7 @@ def test_a_variant_that_got_worse_is_left_out_and_the_others_are_kept(
         ({"precisions": "auto,int8"}, "precision 'auto' begins with int8: leave int8 out"),
         ({"calibration_images": 0}, "--calibration-images 0 is too few"),
         ({"max_drop": -1.0}, "--max-drop -1 and --min-agreement 0.9 do not go"),
+        ({"compatible": ("pi 4",)}, "'pi 4' is no kind of a device"),
         ({"options": ModelOptions(outputs="logits")}, "these flags are for a model of your own"),
     ],
 )

@@ -1,20 +1,26 @@
 """A bundle on devices: real servers, a real store, a real self-test; and what stops the waves."""
 
+import io
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ssh_server
 import support
 
 import edgetl
-from edgetl.bundle import Bundle
-from edgetl.errors import DamagedBundleError, UsageError
+from edgetl.bundle import MANIFEST, Bundle
+from edgetl.errors import DamagedBundleError, DeviceError, UsageError
 from edgetl.fleet.results import Pushed
+from edgetl.manifest import SIGNATURES
+from edgetl.sealing import sealed
+from edgetl.updating.archive import Reader
 
 SLOW_S = 0.2
 
@@ -86,15 +92,15 @@ def test_a_bundle_that_is_damaged_on_the_way_is_not_used(
 ) -> None:
     from edgetl.fleet import push as module
 
-    packed = module._packed
+    packed = module.packed
 
-    def broken(opened: Bundle) -> bytes:
-        data = bytearray(packed(opened))
+    def broken(opened: Bundle) -> Iterator[bytes]:
+        data = bytearray(b"".join(packed(opened)))
         place = data.index(b"fake-float32/model.fake") + len("fake-float32/model.fake") + 2
         data[place] ^= 1
-        return bytes(data)
+        yield bytes(data)
 
-    monkeypatch.setattr(module, "_packed", broken)
+    monkeypatch.setattr(module, "packed", broken)
     report = edgetl.push(bundle, [device.address], into=str(tmp_path / "store"))
     assert states(report) == ["failed"]
     assert not list((tmp_path / "store").glob("versions/[0-9a-f]*"))
@@ -123,6 +129,30 @@ def test_a_damaged_bundle_is_refused_before_anything_is_sent(bundle: Path) -> No
     model.write_bytes(model.read_bytes()[:-1] + b" ")
     with pytest.raises(DamagedBundleError):
         edgetl.push(bundle, ["pi@board.invalid"])
+
+
+def test_what_is_sent_is_what_was_checked(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest is changed by another process, as it has been checked."""
+    pytest.importorskip("asyncssh", reason="needs asyncssh: pip install 'edgetl[ssh]'")
+    from edgetl.fleet import push as module
+
+    checked, sent = (bundle / MANIFEST).read_bytes(), list[bytes]()
+    modules = module.shipping.modules
+
+    def change() -> dict[str, bytes]:
+        (bundle / MANIFEST).write_text(sealed({**json.loads(checked), "name": "another"}))
+        (bundle / SIGNATURES).write_text("{}")
+        return modules()
+
+    async def keep(address: object, job: Any, *_: object) -> None:
+        sent.append(next(data for name, data in job.files.items() if name.startswith("work/")))
+        raise DeviceError("nobody is there")
+
+    monkeypatch.setattr(module.shipping, "modules", change)
+    monkeypatch.setattr(module, "attempt", keep)
+    edgetl.push(bundle, ["pi@board.invalid"])
+    found = Reader(io.BytesIO(sent[0]), "the zip")
+    assert (found.manifest_bytes, found.signatures) == (checked, None)
 
 
 @pytest.mark.parametrize(

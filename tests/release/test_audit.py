@@ -147,6 +147,7 @@ def test_no_package_at_all_is_no_clean_bill(monkeypatch: pytest.MonkeyPatch) -> 
         "[[allowed]]\nid = 'X'\npackage = 'click'\nuntil = 2030-01-01\n",
         "[[allowed]]\nid = 'X'\npackage = 'click'\nbecause = ' '\nuntil = 2030-01-01\n",
         "[[allowed]]\nid = 'X'\npackage = 'click'\nbecause = 'so'\nuntil = 'never'\n",
+        "[[allowed]]\nid = 'X'\npackage = 'click'\nbecause = 'so'\nuntil = 2027-01-31T00:00:00Z\n",
         "[[ignored]]\nid = 'X'\n",
         "allowed = [",
     ],
@@ -154,6 +155,13 @@ def test_no_package_at_all_is_no_clean_bill(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_entry_without_a_reason_or_a_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"because|\[\[allowed\]\]|Invalid|nclosed"):
         audit.read_allowed(text, date(2026, 1, 1))
+
+
+def test_a_list_that_is_missing_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, audit.__file__, "--allowed", str(tmp_path / "missing.toml"), os.devnull]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert "missing.toml" in ended.stderr
 
 
 def test_the_list_of_this_release_can_be_read() -> None:

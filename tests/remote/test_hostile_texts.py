@@ -18,12 +18,15 @@ from typing import Any
 
 import hostile_texts
 import pytest
+import signed
 import ssh_server
 import support
 from deep import CORPUS, SEED, cases
 
 from edgetl.benchmarks.devices import bench_devices
+from edgetl.bundle import MANIFEST, Bundle
 from edgetl.errors import DeviceError, EdgetlError, UsageError
+from edgetl.manifest import SIGNATURES
 from edgetl.progress import Progress
 from edgetl.remote import address as addresses
 from edgetl.remote import shipping
@@ -192,13 +195,22 @@ def test_as_a_bundles_folder_none_is_run_and_all_are_measured(
         assert hostile_texts.obeyed(str(result.problem) + "".join(notes.lines)) == ""
 
 
+def test_what_is_copied_to_a_device_is_what_was_checked(tmp_path: Path) -> None:
+    place = signed.tiny_bundle(tmp_path / "tiny.edgetl", "alice")
+    opened = Bundle.open(place)
+    for name in (MANIFEST, SIGNATURES):
+        (place / name).write_text("another")
+    copied = shipping.bundle_files(opened)
+    folder = f"work/{shipping.FOLDER}/tiny.edgetl"
+    assert copied[f"{folder}/{MANIFEST}"] == opened.manifest_bytes
+    assert copied[f"{folder}/{SIGNATURES}"] == opened.signatures
+
+
 def test_a_bundle_that_is_called_like_a_module_is_not_imported(
     trapped: ssh_server.Device, canary: Path, tmp_path: Path
 ) -> None:
     bundle = support.write_fake_bundle(tmp_path / "numpy", delay_s=0.001)
     program = f"open({str(canary / 'imported')!r}, 'w')".encode()
-    from edgetl.bundle import Bundle
-
     names = {path.partition("/")[2] for path in shipping.bundle_files(Bundle.open(bundle))}
     assert {name.partition("/")[0] for name in names} == {shipping.FOLDER}
     files = {f"work/{shipping.FOLDER}/numpy/__init__.py": program, f"work/{shipping.FOLDER}/json.py": program}

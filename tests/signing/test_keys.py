@@ -77,6 +77,39 @@ def test_a_short_passphrase_is_refused_before_anything_is_written(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("passphrase", ["a" * 1024, "ä" * 512])
+def test_a_passphrase_that_no_key_takes_is_refused_before_anything_is_written(
+    tmp_path: Path, passphrase: str
+) -> None:
+    with pytest.raises(UsageError, match="has 1024 bytes: take 1023 or fewer"):
+        keys.new("alice", tmp_path, passphrase)
+    assert list(tmp_path.iterdir()) == []
+    private, _ = keys.new("alice", tmp_path, passphrase[:1023] if passphrase[0] == "a" else passphrase[1:])
+    with pytest.raises(KeyFileError, match="or its passphrase is another"):
+        keys.read_private(private, passphrase * 5)
+
+
+def test_a_passphrase_of_bytes_that_are_no_text_is_taken(tmp_path: Path) -> None:
+    """What is typed into a terminal of another encoding."""
+    private, _ = keys.new("alice", tmp_path, "caf\udce9 au lait")
+    assert keys.read_private(private, "caf\udce9 au lait").public.name == "alice"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "a" * 65, "a" * 5000, "\udce9", "a\nb"])
+def test_a_name_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyFileError, match="is no name of a key: up to 64 letters"):
+        keys.new(name, tmp_path, PASSPHRASE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_renamed_is_told_and_not_its_key(pair: tuple[Path, Path]) -> None:
+    copy = pair[0].rename(pair[0].with_name("alice (copy).key"))
+    with pytest.raises(
+        KeyFileError, match=r"alice \(copy\)\.key is not called after its key: give it its name"
+    ):
+        keys.read_private(copy, PASSPHRASE)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o666, 0o610])
 def test_a_secret_that_others_can_read_is_refused(pair: tuple[Path, Path], mode: int) -> None:
     pair[0].chmod(mode)

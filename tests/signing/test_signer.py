@@ -5,7 +5,7 @@ import pytest
 import signed
 
 from edgetl import settings, signing
-from edgetl.bundle import Bundle
+from edgetl.bundle import MANIFEST, Bundle
 from edgetl.errors import BundleError, DamagedBundleError, SignatureError
 from edgetl.manifest import _SINCE_2, SIGNATURES
 from edgetl.sealing import sealed
@@ -78,6 +78,34 @@ def test_signatures_of_another_manifest_are_not_added_to(bundle: Path) -> None:
     (bundle / SIGNATURES).unlink()
     sign(bundle, [signed.key("alice")])
     assert Bundle.open(bundle).signed.by == ("alice",)
+
+
+def test_more_signatures_than_are_read_are_not_written(bundle: Path) -> None:
+    names = [f"key{number}" for number in range(16)]
+    sign(bundle, [signed.key(name) for name in names[:15]])
+    sign(bundle, [signed.key(names[15])])
+    before = (bundle / SIGNATURES).read_bytes()
+    with pytest.raises(SignatureError, match="would have 17 signatures, and 16 are read"):
+        sign(bundle, [signed.key("one-more")])
+    assert (bundle / SIGNATURES).read_bytes() == before
+    sign(bundle, [signed.key(names[3])])  # in the place of an older one
+
+
+def test_a_forged_signature_is_replaced_by_the_right_one(bundle: Path) -> None:
+    (bundle / SIGNATURES).write_text(signed.claimed((bundle / MANIFEST).read_bytes(), "mallory", "alice"))
+    with pytest.raises(SignatureError, match=r"tiny\.edgetl: the signature of alice is not valid"):
+        Bundle.open(bundle)
+    sign(bundle, [signed.key("alice")])
+    assert Bundle.open(bundle).signed.by == ("alice",)
+
+
+def test_a_forged_signature_is_not_opened_where_none_is_required(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(settings.VARIABLE, str(signed.require(tmp_path / "lax.json", "alice", required=0)))
+    (bundle / SIGNATURES).write_text(signed.claimed((bundle / MANIFEST).read_bytes(), "mallory", "alice"))
+    with pytest.raises(SignatureError, match="the signature of alice is not valid"):
+        Bundle.open(bundle)
 
 
 def test_a_program_may_ask_for_a_signature_that_the_machine_does_not(

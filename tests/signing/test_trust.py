@@ -4,7 +4,7 @@ from signed import trusted
 
 from edgetl import signing
 from edgetl.errors import MissingPackageError, SignatureError
-from edgetl.signing import NOT_ASKED, Envelope, Signature
+from edgetl.signing import NOT_ASKED, Envelope, Signature, Signed
 from edgetl.signing.trust import keyid_of
 
 MANIFEST = b"the manifest"
@@ -22,9 +22,19 @@ def test_as_many_trusted_keys_as_required_are_enough() -> None:
     assert set(signing.check(by("alice", "bob"), KEYS, 2).by) == {"alice", "bob"}
 
 
-def test_where_none_is_required_nothing_is_asked() -> None:
+def test_where_none_is_required_every_bundle_passes_and_who_signed_is_known() -> None:
     assert signing.check(None, KEYS, 0) is NOT_ASKED
-    assert signing.check(by("mallory"), [], 0) is NOT_ASKED
+    assert len(signing.check(by("mallory"), [], 0).unknown) == 1
+    assert signing.check(by("alice", "carol"), KEYS, 0) == Signed(("alice",), ("carol",), ())
+
+
+def test_a_forged_signature_is_refused_also_where_none_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = signing.read(signed.claimed(MANIFEST, "mallory", "alice").encode())
+    with pytest.raises(SignatureError, match="the signature of alice is not valid for this manifest"):
+        signing.check(forged, KEYS, 0)
+    assert signing.check(forged, [trusted("alice", revoked=True)], 0).revoked == ("alice",)
+    monkeypatch.setattr("edgetl.extras.is_installed", lambda module: False)
+    assert signing.check(forged, KEYS, 0) is NOT_ASKED
 
 
 @pytest.mark.parametrize(
