@@ -43,6 +43,7 @@ def call(
     doing: str,
     environment: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    timeout_s: float | None = None,
 ) -> Any:
     """Call a function in a fresh Python process and return what it returns.
 
@@ -53,11 +54,12 @@ def call(
         environment: variables of the process beside our own, such as ``KERAS_BACKEND``.
         progress: hears what the function tells; it is then called with one more argument, ``progress``, and
             its process ends when this one is gone.
+        timeout_s: seconds it may take; None lets it take as long as it needs.
 
     Raises:
         EdgetlError: whatever of ours the function raised.
-        ConversionError: the process died or raised something else; the message has its last line of
-            output and says how to see the whole of it.
+        ConversionError: the process died, took too long or raised something else; the message has its last
+            line of output and says how to see the whole of it.
         CancelledError: :func:`stop_all` ended it.
     """
     name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
@@ -79,7 +81,11 @@ def call(
             for end in pipe:
                 end.close()  # the child has its own: when that closes, there is no more to hear
             try:
-                code = process.wait()
+                code = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise ConversionError(f"{doing} failed: it took more than {timeout_s:g} s") from None
             except BaseException:
                 process.kill()
                 process.wait()

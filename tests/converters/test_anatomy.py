@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgetl import extras, isolated
+from edgetl.converters.anatomy import execution
 from edgetl.converters.anatomy import reading as anatomy
 from edgetl.converters.anatomy.reading import Anatomy, Operator, TensorFacts
 from edgetl.errors import ConversionError, ModelError, UsageError
@@ -147,6 +148,55 @@ def test_a_file_that_its_engine_refuses_is_told_and_still_read(models: Models) -
     assert found.execution.slow is None
     assert "unknown: loading it in onnxruntime failed" in found.execution.summary
     assert "NobodyKnows" in found.execution.summary
+
+
+def test_a_small_file_that_asks_for_gigabytes_does_not_get_them(tmp_path: Path) -> None:
+    onnx = extras.load("onnx", extra="train", purpose="this test")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    gigabyte = helper.make_tensor("size", onnx.TensorProto.INT64, [1], [1 << 28])
+    graph = helper.make_graph(
+        [
+            # Computed as the model is loaded, since nothing of it depends on the picture.
+            helper.make_node("ConstantOfShape", ["size"], ["ones"]),
+            helper.make_node("ReduceSum", ["ones"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["image", "sum"], ["maps"]),
+        ],
+        "bomb",
+        [helper.make_tensor_value_info("image", floats, [1, 4, 4, 3])],
+        [helper.make_tensor_value_info("maps", floats, [1, 4, 4, 3])],
+        [gigabyte],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    code = f"""
+import resource
+from pathlib import Path
+from edgetl.converters.anatomy import reading as anatomy
+anatomy.read({{"model.onnx": Path({str(tmp_path / "model.onnx")!r}).read_bytes()}})
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 10_000 < int(done.stdout) < 700_000  # kilobytes
+
+
+def test_an_engine_that_takes_too_long_is_told(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_SECONDS", 0.01)
+    found = anatomy.read(models["tflite-float32"])
+    assert found.execution is not None
+    assert found.execution.summary == "unknown: loading it in litert failed: it took more than 0.02 s"
+
+
+def test_an_engine_is_asked_of_no_file_that_takes_its_weights_from_others(models: Models) -> None:
+    pytest.importorskip("onnx")
+    graph = ()
+    for engine, content in (("openvino", b"\x08\x08"), ("openvino", b"\n<net/>")):
+        with pytest.raises(ModelError, match="begins with neither"):
+            execution._ASKED[engine]({"model.XML": content, "model.bin": b""}, graph)
+    # A tensor of the graph whose data are elsewhere, at a "location".
+    tensor = b"\x6a\x0a\x0a\x08location"
+    content = b"\x3a\x0e\x2a" + bytes([len(tensor)]) + tensor
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        execution._ASKED["onnxruntime"]({"model.onnx": content}, graph)
 
 
 def test_an_engine_that_is_not_installed_leaves_it_unknown(
