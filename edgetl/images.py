@@ -180,8 +180,8 @@ def _of_pillow(image: Image.Image, name: str) -> Decoded:
 def _of_file(image: Image.Image, name: str, data: bytes) -> Decoded:
     if image.format == "PNG":
         png.check_whole(data)
-    if image.format == "TIFF":
-        # libtiff prints every damaged code it meets from C.
+    if image.format == "TIFF" and any(part[0] == "libtiff" for part in getattr(image, "tile", ())):
+        # It prints every damaged code it meets from C; Pillow reads what is not compressed without it.
         from edgetl.runtime.quiet import native_output_hidden
 
         with native_output_hidden():
