@@ -134,6 +134,16 @@ def stop_all() -> None:
         process.kill()
 
 
+def executable() -> str:
+    """The Python that processes are started with; nothing where Python does not know its own place.
+
+    A program that carries Python within itself names one with ``multiprocessing.set_executable``.
+    """
+    from multiprocessing import spawn
+
+    return os.fsdecode(spawn.get_executable() or "")
+
+
 def command(target: str, *arguments: str) -> list[str]:
     """The command line of a process that calls a function, which finds ``arguments`` in ``sys.argv[1:]``.
 
@@ -143,7 +153,7 @@ def command(target: str, *arguments: str) -> list[str]:
     module, _, function = target.partition(":")
     path = "sys.path[:] = sys.argv.pop(1).split('\\n')"
     code = f"import sys; {path}; from {module} import {function}; {function}()"
-    return [sys.executable, "-c", code, "\n".join(map(str, sys.path)), *arguments]
+    return [executable(), "-c", code, "\n".join(map(str, sys.path)), *arguments]
 
 
 def last_words(code: int, printed: bytes) -> str:
