@@ -1,6 +1,7 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import layered_models
@@ -225,6 +226,18 @@ print(sorted({{"openvino", "onnx", "ai_edge_litert", "tensorflow"}} & set(sys.mo
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["int8", "[]"]
+
+
+def test_text_between_the_elements_takes_no_time(models: Models) -> None:
+    files = dict(models["openvino-int8"])
+    files["model.xml"] = files["model.xml"].replace(b"<layers>", b"<layers>" + b"\n" * 800_000)
+    files["model.xml"] = files["model.xml"].replace(b"<dim>", b"<dim>\n ")
+    began = time.process_time()
+    assert anatomy.read(files, ask_engine=False).precision == "int8"
+    assert time.process_time() - began < 5
+    files["model.xml"] = files["model.xml"].replace(b"<dim>", b"<dim>" + b"\n" * 800_000, 1)
+    with pytest.raises(ModelError, match="is damaged"):
+        anatomy.read(files, ask_engine=False)
 
 
 def test_hints_name_what_a_foreign_model_needs() -> None:
