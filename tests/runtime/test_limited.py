@@ -346,6 +346,22 @@ def test_it_writes_starts_and_reaches_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="which limits there are is another matter elsewhere")
+def test_a_limit_that_is_lower_already_stays(tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "from edgetl.runtime import restraint\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 100))\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (5, 60))\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 900 << 20))\n"
+        "restraint.restrain(memory_bytes=500 << 20, cpu_s=30)\n"
+        "print([resource.getrlimit(what) for what in"
+        " (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_DATA)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[(64, 64), (5, 6), (400 << 20, 400 << 20)]}\n"
+
+
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     code = (
         "import sys\nimport numpy as np\nfrom edgetl.runtime import confined, engines\n"
