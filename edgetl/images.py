@@ -30,7 +30,7 @@ from edgetl.limits import Limits
 from edgetl.pictures import bmp, exif, gif, jpeg, png, tiff, webp
 from edgetl.pictures.colour import from_array, to_8_bit
 from edgetl.pictures.reading import read
-from edgetl.pictures.structure import StructureError, check_pixels, damaged, too_many_pixels
+from edgetl.pictures.structure import StructureError, check_pixels, cut_off, too_many_pixels
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[np.uint8]
@@ -180,8 +180,8 @@ def _of_pillow(image: Image.Image, name: str) -> Decoded:
 def _of_file(image: Image.Image, name: str, data: bytes) -> Decoded:
     if image.format == "PNG":
         png.check_whole(data)
-    if image.format == "TIFF":
-        # libtiff prints every damaged code it meets from C.
+    if image.format == "TIFF" and any(part[0] == "libtiff" for part in getattr(image, "tile", ())):
+        # It prints every damaged code it meets from C; Pillow reads what is not compressed without it.
         from edgetl.runtime.quiet import native_output_hidden
 
         with native_output_hidden():
@@ -204,13 +204,13 @@ def _of_jpeg(
             if jpeg.may_have_run_dry(image.getpixel((image.width - 1, image.height - 1))):
                 again = _load_reduced(_open(name, jpeg.padded(data), allowed), contract)
                 truncated = not np.array_equal(np.asarray(image), np.asarray(again))
-        except OSError:
+        except OSError as error:
             if not allow_truncated:
-                raise
+                raise cut_off(str(error)) from error
             truncated = True
     if truncated:
         if not allow_truncated:
-            raise damaged("its data end before its last pixel")
+            raise cut_off("its data end before its last pixel")
         # Pillow's LOAD_TRUNCATED_IMAGES would do the same, but for all threads and all formats at once.
         image = _load_reduced(_open(name, data + jpeg.END, allowed), contract)
     return Decoded(to_8_bit(image, name), orientation(image), truncated)

@@ -43,6 +43,7 @@ def call(
     doing: str,
     environment: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    timeout_s: float | None = None,
 ) -> Any:
     """Call a function in a fresh Python process and return what it returns.
 
@@ -53,11 +54,12 @@ def call(
         environment: variables of the process beside our own, such as ``KERAS_BACKEND``.
         progress: hears what the function tells; it is then called with one more argument, ``progress``, and
             its process ends when this one is gone.
+        timeout_s: seconds it may take; None lets it take as long as it needs.
 
     Raises:
         EdgetlError: whatever of ours the function raised.
-        ConversionError: the process died or raised something else; the message has its last line of
-            output and says how to see the whole of it.
+        ConversionError: the process died, took too long or raised something else; the message has its last
+            line of output and says how to see the whole of it.
         CancelledError: :func:`stop_all` ended it.
     """
     name = target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
@@ -79,7 +81,11 @@ def call(
             for end in pipe:
                 end.close()  # the child has its own: when that closes, there is no more to hear
             try:
-                code = process.wait()
+                code = process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise ConversionError(f"{doing} failed: it took more than {timeout_s:g} s") from None
             except BaseException:
                 process.kill()
                 process.wait()
@@ -128,6 +134,16 @@ def stop_all() -> None:
         process.kill()
 
 
+def executable() -> str:
+    """The Python that processes are started with; nothing where Python does not know its own place.
+
+    A program that carries Python within itself names one with ``multiprocessing.set_executable``.
+    """
+    from multiprocessing import spawn
+
+    return os.fsdecode(spawn.get_executable() or "")
+
+
 def command(target: str, *arguments: str) -> list[str]:
     """The command line of a process that calls a function, which finds ``arguments`` in ``sys.argv[1:]``.
 
@@ -137,7 +153,7 @@ def command(target: str, *arguments: str) -> list[str]:
     module, _, function = target.partition(":")
     path = "sys.path[:] = sys.argv.pop(1).split('\\n')"
     code = f"import sys; {path}; from {module} import {function}; {function}()"
-    return [sys.executable, "-c", code, "\n".join(map(str, sys.path)), *arguments]
+    return [executable(), "-c", code, "\n".join(map(str, sys.path)), *arguments]
 
 
 def last_words(code: int, printed: bytes) -> str:

@@ -45,6 +45,7 @@ from support import encoded, scene
 from edgetl import images
 from edgetl.contract import Contract
 from edgetl.errors import ImageError
+from edgetl.pictures import jpeg
 
 HERE = Path(__file__).parent
 KEPT = deep.CORPUS / "pictures"
@@ -144,6 +145,12 @@ def test_a_picture_of_all_the_pixels_allowed_takes_twenty_bytes_for_each(tmp_pat
 # --- what is damaged is not accepted ----------------------------------------------------------------
 
 
+def hostile(data: bytes) -> bool:
+    with pytest.raises(ImageError, match="as no camera writes it"):
+        images.decode(data, SMALL)
+    return True
+
+
 def refused(data: bytes) -> bool:
     try:
         images.decode(data, SMALL)
@@ -204,6 +211,40 @@ def test_a_whole_jpeg_that_ends_in_grey_is_taken() -> None:
             assert np.array_equal(np.unique(np.asarray(decoded.image)), [128])
 
 
+@pytest.mark.parametrize("progressive", [True, False])
+def test_a_photo_with_a_video_behind_it_is_taken(progressive: bool) -> None:
+    """Motion photos: the video holds what would be scans in a picture, by chance and in thumbnails."""
+    data = encoded(scene(160, 120), progressive=progressive)
+    whole = images.decode(data, SMALL)
+    video = b"\0\0\0\x18ftypmp42" + b"\xff\xda\0\x08abcdef" * 100_000
+    assert np.array_equal(images.decode(data + video, SMALL), whole)
+    # Scans are counted as far as the picture goes: text between them may speak of its end, and ends nothing.
+    last = data.rindex(b"\xff\xda")
+    assert jpeg._scans_from(data + video, data.index(b"\xff\xda") + 2) == data.count(b"\xff\xda") - 1
+    if progressive:
+        words = b"\xff\xfe\0\x04\xff\xd9"
+        again = data[:last] + words + data[last : data.index(b"\xff\xd9", last)] * 2000 + b"\xff\xd9"
+        assert hostile(again)
+        # Codes below those of segments have no length behind them that could hide a scan.
+        hidden = data[last : data.index(b"\xff\xd9", last)]
+        hidden = hidden + b"\xff\x02\xff\xff" + hidden * 2000
+        assert hostile(data[:last] + hidden + b"\xff\xd9")
+        # Nor is it walked through for ever.
+        assert hostile(data[:last] + b"\xff\xfe\0\2" * 2_000_000 + data[last:])
+
+
+def test_texts_that_are_not_compressed_may_be_many() -> None:
+    """Of PNG files that programs write their history into."""
+    data = encoded(scene(16, 16), "PNG")
+    text = chunk(b"iTXt", b"history\0\0\0\0\0" + "words, à".encode())
+    assert np.array_equal(
+        images.decode(data[:33] + text * 100 + data[33:], SMALL), images.decode(data, SMALL)
+    )
+    packed = chunk(b"iTXt", b"history\0\1\0\0\0" + zlib.compress(b"words"))
+    images.decode(data[:33] + packed * 16 + data[33:], SMALL)
+    assert hostile(data[:33] + packed * 17 + data[33:])
+
+
 # --- truncated JPEGs that are allowed ----------------------------------------------------------------
 
 
@@ -213,7 +254,9 @@ def test_a_truncated_jpeg_is_decoded_and_marked_where_that_is_allowed() -> None:
         data = encoded(picture, **options)
         cut = data[: len(data) * 3 // 4]
         for broken in (cut, cut + b"\xff\xd9") if not options else (cut,):
-            with pytest.raises(ImageError, match=r"its data end before its last pixel.*truncated"):
+            with pytest.raises(
+                ImageError, match=r"its data end before its last pixel.*truncated.*allow_truncated=True"
+            ):
                 images.load(broken, SMALL)
             decoded = images.load(broken, SMALL, allow_truncated=True)
             assert decoded.truncated

@@ -90,6 +90,14 @@ def test_ctrl_c_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     assert started[0].returncode == -9
 
 
+def test_a_call_may_take_only_so_long() -> None:
+    began = time.monotonic()
+    with pytest.raises(ConversionError, match=r"^sleeping failed: it took more than 0\.5 s$"):
+        isolated.call("time:sleep", 60, doing="sleeping", timeout_s=0.5)
+    assert time.monotonic() - began < 20
+    assert isolated.call("os:getpid", doing="asking", timeout_s=60) != os.getpid()
+
+
 def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     isolated.call("os:getpid", doing="asking")

@@ -127,6 +127,14 @@ def test_commands_obey_it(tmp_path: Path) -> None:
     assert f"{PIXELS}='lots' is no limit" in wrong.stderr
 
 
+def test_verify_names_the_picture_that_the_limits_refuse(tmp_path: Path) -> None:
+    bundle = support.write_fake_bundle(tmp_path / "insects.edgetl")
+    done = edgetl("verify", bundle, EDGETL_MAX_PICTURE_BYTES="10")
+    assert done.returncode == 1
+    assert "golden/0" in done.stderr
+    assert "set EDGETL_MAX_PICTURE_BYTES" in done.stderr
+
+
 def test_run_refuses_a_truncated_jpeg_and_marks_it_where_it_is_allowed(tmp_path: Path) -> None:
     bundle = support.write_fake_bundle(tmp_path / "insects.edgetl")
     photos = tmp_path / "photos"
@@ -137,6 +145,7 @@ def test_run_refuses_a_truncated_jpeg_and_marks_it_where_it_is_allowed(tmp_path:
     assert done.returncode == 1
     assert "cut.jpg" not in done.stdout
     assert "its data end before its last pixel" in done.stderr
+    assert "edgetl run --allow-truncated" in done.stderr
     allowed = edgetl("run", bundle, photos, "--allow-truncated")
     assert allowed.returncode == 0
     cut, whole = allowed.stdout.splitlines()

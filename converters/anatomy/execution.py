@@ -4,7 +4,6 @@ LiteRT tells which operators its XNNPACK delegate took, ONNX Runtime writes the 
 OpenVINO describes the layers it compiled. The answers hold for this machine and this version. Nothing is run.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -12,6 +11,8 @@ from edgetl import extras, isolated
 from edgetl.converters.anatomy.facts import QUANTIZED, Anatomy, Execution, Operator, SlowOperator
 from edgetl.errors import EdgetlError
 from edgetl.files import scratch_folder
+from edgetl.runtime import confined, onnx_external, restraint
+from edgetl.runtime.openvino import refuse_other_formats
 
 _ENGINES = {
     "tflite": ("litert", "ai_edge_litert", "ai-edge-litert", "litert"),
@@ -19,7 +20,7 @@ _ENGINES = {
     "openvino": ("openvino", "openvino", "openvino", "openvino"),
 }
 _Answer: TypeAlias = tuple[str, list[SlowOperator]]
-_SECONDS = 120  # of the processor: a damaged file must not keep an engine busy for ever
+_SECONDS = 120  # of the processor, twice so many by the clock: no file may keep an engine for ever
 _8_BIT_KERNELS = ("QLinear", "QGemm", "QAttention", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QMoE")
 
 
@@ -36,19 +37,20 @@ def ask(anatomy: Anatomy, files: Mapping[str, bytes]) -> Execution:
             engine,
             dict(files),
             anatomy.graph,
+            confined.memory_for(sum(map(len, files.values()))),
             doing=f"loading it in {engine}",
+            timeout_s=2 * _SECONDS,
         )
     except EdgetlError as error:
         return Execution(name, f"unknown: {error}", None)
     return Execution(name, summary, tuple(found))
 
 
-def answer(engine: str, files: Mapping[str, bytes], graph: tuple[Operator, ...]) -> _Answer:
-    """What runs in the other process: ask one engine, with a limit on the time it takes."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+def answer(
+    engine: str, files: Mapping[str, bytes], graph: tuple[Operator, ...], memory_bytes: int
+) -> _Answer:
+    """What runs in the other process: ask one engine, with limits on the time and memory it takes."""
+    restraint.limit_memory(memory_bytes, cpu_s=_SECONDS)
     return _ASKED[engine](files, graph)
 
 
@@ -88,6 +90,7 @@ def _ask_onnxruntime(files: Mapping[str, bytes], graph: tuple[Operator, ...]) ->
     import onnxruntime
 
     (content,) = files.values()
+    onnx_external.refuse(content)
     model = onnx.load_model_from_string(content)
     # ONNX Runtime keeps the names when it fuses; the names the file has need not be there, or differ.
     for place, node in enumerate(model.graph.node):
@@ -118,6 +121,7 @@ def _ask_openvino(files: Mapping[str, bytes], graph: tuple[Operator, ...]) -> _A
     import numpy as np
     import openvino
 
+    refuse_other_formats(files)
     parts = {name.rpartition(".")[2].lower(): content for name, content in files.items()}
     core = openvino.Core()
     weights = openvino.Tensor(np.frombuffer(parts["bin"], np.uint8), shared_memory=False)

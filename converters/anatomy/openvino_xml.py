@@ -10,6 +10,7 @@ from xml.parsers import expat
 from edgetl.errors import ModelError
 
 _MOST_BYTES, _MOST_ELEMENTS, _MOST_LEVELS = 128 * 1024**2, 5_000_000, 64
+_MOST_DIGITS = 32  # of a size, with the space around it
 _LAYER, _EDGE, _FACTS = ["net", "layers", "layer"], ["net", "edges", "edge"], ["net", "rt_info"]
 
 
@@ -112,7 +113,8 @@ class _Builder:
             ports.append(Port(attributes["id"], attributes.get("precision", ""), attributes.get("names", "")))
 
     def characters(self, text: str) -> None:
-        self._text += text
+        if self._path[-1:] == ["dim"]:  # all other text is space between elements
+            self._text = (self._text + text)[:_MOST_DIGITS]
 
     def end(self, tag: str) -> None:
         if self._layer is not None and self._path[:3] == _LAYER:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgetl import extras
+from edgetl import extras, limits
 from edgetl.bundle import MANIFEST, Bundle
 from edgetl.cli import output, scored
-from edgetl.errors import UsageError
+from edgetl.errors import ModelError, UsageError
 from edgetl.manifest import Variant
 from edgetl.reports.units import (
     UNKNOWN,
@@ -40,9 +40,13 @@ _WIDTH = 100  # of a text found inside
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(path: Path, as_json: bool) -> None:
     """Tell what PATH is: a run, a bundle, the active version of a store, or a model file."""
-    if not path.exists():
+    try:
+        is_there, is_file = path.exists(), path.is_file()
+    except OSError as error:  # a name that is too long, a folder that is not ours
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    if not is_there:
         raise UsageError(f"{path} does not exist: give a run, a bundle, a store or a model file")
-    if path.is_file():
+    if is_file:
         facts, everything = _of_model(path)
         facts = everything if as_json else facts
     elif (path / MANIFEST).is_file():
@@ -242,6 +246,12 @@ def _read(path: Path) -> dict[str, bytes]:
         if not paths[1].is_file():
             raise UsageError(f"{path} needs {paths[1].name} beside it")
     try:
+        size, most = sum(part.stat().st_size for part in paths), limits.current().model_bytes
+        if size > most:
+            raise ModelError(
+                f"{path} has {size} bytes and the limit for a model is {most}: "
+                f"set {limits.variable('model_bytes')} higher"
+            )
         return {part.name: part.read_bytes() for part in paths}
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error

@@ -10,6 +10,7 @@ from typing import Any, TextIO, TypeAlias
 
 import click
 
+from edgetl.runtime.quiet import duplicate_stderr
 from edgetl.wording import encodable, is_obeyed, shown, typed
 
 Style: TypeAlias = dict[str, Any]
@@ -27,7 +28,8 @@ _above_bars: Callable[[str], None] | None = None
 def terminal() -> TextIO:
     """Where all but the results go: stderr, by a descriptor of its own.
 
-    ``runtime.quiet`` points the usual one to nowhere for moments, in which another thread may have a word.
+    ``runtime.quiet`` points the usual one to nowhere for moments, in which another thread may have a word,
+    its first one too.
     """
     return sys.stderr if sys.stderr is not sys.__stderr__ else _own_stderr()
 
@@ -35,7 +37,7 @@ def terminal() -> TextIO:
 @functools.cache
 def _own_stderr() -> TextIO:
     try:
-        return os.fdopen(os.dup(2), "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace")
+        return os.fdopen(duplicate_stderr(), "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace")
     except (OSError, AttributeError):  # a daemon without one
         return sys.stderr
 

@@ -15,6 +15,8 @@ _FRAMES = frozenset({*range(0xC0, 0xD0), 0xDE} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ALONE = frozenset({0x00, *range(0xD0, 0xDA), *range(0xF0, 0xFE), 0xC8})
 """Codes that Pillow steps over without a length."""
+# Behind the first scan's header. Codes below these have no length: libjpeg steps over them, or gives up.
+_LATER_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 # What is no marker, fill bytes, and the code.
 _MARKER = re.compile(rb"([^\xff]*)(\xff+)([^\xff])", re.DOTALL)
 _MOST_SEGMENTS = (
@@ -58,13 +60,32 @@ def check(data: bytes, limits: Limits) -> None:
         elif code == 0xE2 and data.startswith(b"MPF\0", start):
             exif.check(data[start + 4 : start + size])
         elif code == _SCAN[1] and (progressive or data[start : start + 1] != bytes([components])):
-            scans = data.count(_SCAN, start)  # inside of coded data it cannot stand
+            scans = _scans_from(data, start - 2)
             if scans >= _MOST_SCANS or scans * pixels > _MOST_SCANNED:
                 raise hostile(f"{scans + 1} scans of {pixels / 1e6:.1f} million pixels")
     if len(held) > _MOST_EXIF or tables > _MOST_TABLES:
         raise hostile("EXIF data or tables over and over again")
     if held:
         exif.check(held[0] + b"".join(part[6:] for part in held[1:]))
+
+
+def _scans_from(data: bytes, at: int) -> int:
+    """How many scans follow the first, whose length stands at ``at``, before the end of the picture.
+
+    What lies behind that is no part of it: the video of a motion photo, or other pictures.
+
+    Raises:
+        StructureError: there are thousands of segments between.
+    """
+    scans = 0
+    for _ in range(4 * _MOST_SCANS):
+        at += max(int.from_bytes(data[at : at + 2], "big"), 2)
+        found = _LATER_MARKER.search(data, at)
+        if not found or found[0] == END:
+            return scans
+        scans += found[0] == _SCAN
+        at = found.end()
+    raise hostile("thousands of segments between its scans")
 
 
 def breaks_off(data: bytes) -> bool:

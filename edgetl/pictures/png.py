@@ -9,7 +9,7 @@ from edgetl.pictures import exif
 from edgetl.pictures.structure import check_pixels, damaged, hostile
 
 _MOST_CHUNKS = 65_536
-_COMPRESSED = (b"zTXt", b"iTXt", b"iCCP")
+_COMPRESSED = (b"zTXt", b"iCCP")
 _MOST_COMPRESSED = 16  # Pillow unpacks up to a megabyte of each
 _CHECKED = (b"IHDR", b"PLTE", b"IDAT", b"tRNS", b"eXIf", b"IEND")
 
@@ -22,7 +22,7 @@ def check(data: bytes, limits: Limits) -> None:
     """
     compressed = 0
     for kind, start, size in _chunks(data):
-        compressed += kind in _COMPRESSED
+        compressed += kind in _COMPRESSED or (kind == b"iTXt" and _is_compressed(data[start : start + size]))
         if compressed > _MOST_COMPRESSED:
             raise hostile("dozens of compressed texts")
         if kind == b"eXIf":
@@ -30,6 +30,12 @@ def check(data: bytes, limits: Limits) -> None:
         elif kind == b"IHDR" and size >= 8 and start + 8 <= len(data):
             width, height = struct.unpack_from(">II", data, start)
             check_pixels(width, height, limits)
+
+
+def _is_compressed(text: bytes) -> bool:
+    """Of an iTXt chunk: behind the keyword and a zero stands whether it is."""
+    _, _, rest = text.partition(b"\0")
+    return rest[:1] not in (b"", b"\0")
 
 
 def check_whole(data: bytes) -> None:

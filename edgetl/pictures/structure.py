@@ -30,6 +30,14 @@ def damaged(reason: str) -> StructureError:
     return StructureError(f"cannot be decoded ({reason}): it is truncated or damaged")
 
 
+def cut_off(reason: str) -> StructureError:
+    """The error for a JPEG whose end is missing: the one kind that is taken where the caller says so."""
+    return StructureError(
+        f"cannot be decoded ({reason}): it is truncated or damaged; allow_truncated=True, or edgetl run "
+        "--allow-truncated, takes it with grey for what is missing"
+    )
+
+
 def hostile(what: str) -> StructureError:
     """The error for what no camera or program writes and would take too long, or too much memory."""
     return StructureError(f"has {what}, as no camera writes it: open it in another program and save it anew")

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from edgetl.errors import UsageError
+from edgetl.runtime.quiet import duplicate_stderr
 from edgetl.runtime.stream import Seen
 
 _WAITING = 32
-_STDERR = 2
 _LOOK_S = 0.05  # between two looks at whether it has ended, as in Popen.wait
 _POLITE_S = 0.5  # from SIGTERM to SIGKILL: a program may have a relay to switch off
 
@@ -138,7 +138,7 @@ class CommandRunner:
 
 def _stderr() -> int:
     try:
-        return os.dup(_STDERR)
+        return duplicate_stderr()
     except OSError:  # a daemon without one
         return subprocess.DEVNULL
 

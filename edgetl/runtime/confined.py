@@ -37,7 +37,12 @@ EfficientNet-Lite0 with two threads, Python and NumPy included: LiteRT 112 to 13
 OpenVINO 206 to 212."""
 _UNTOUCHED_BYTES = 192 << 20
 """Of those, what is never touched and so takes none of the machine's memory: mostly stacks."""
+_LOOK_S = 0.002  # between two looks at whether it has ended: it does right after its last word
+_MOST_PEAK = 1 << 48  # bytes: more than a processor can address
 _ANSWER_BYTES, _ERROR_BYTES, _CHUNK = 65_536, 65_536, 1 << 16
+
+STARTED = b"\n"
+"""The first that the process says: what was started is a Python, and has edgetl."""
 
 
 class ConfinedError(ModelError):
@@ -68,7 +73,7 @@ class Ran:
 
 def can_start() -> bool:
     """Whether a fresh Python can be started; not from a program that carries its own (PyInstaller)."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
+    return bool(isolated.executable()) and not getattr(sys, "frozen", False)
 
 
 def run(
@@ -117,6 +122,7 @@ def run(
         np.ascontiguousarray(pictures).data.cast("B"),
     ]
     most = _ANSWER_BYTES + 6 * values * len(pictures)
+    asked = _Asked(len(pictures), tuple(threads), limit, most, timeout_s)
     try:
         process = subprocess.Popen(
             isolated.command("edgetl.runtime.confined_process:serve"),
@@ -130,7 +136,8 @@ def run(
         )
     except OSError as error:
         raise ConfinedError(
-            f"{row.name} could not be tried: {sys.executable} does not start ({error.strerror})", "refused"
+            f"{row.name} could not be tried: {isolated.executable()} does not start ({error.strerror})",
+            "refused",
         ) from error
     with process:
         try:
@@ -141,7 +148,7 @@ def run(
             process.wait()
     if answer is None:
         raise ConfinedError(f"{row.name} gave no answer within {timeout_s:g} s", "hung")
-    return _understood(row, process.returncode, answer, printed, limit, most)
+    return _understood(row, process.returncode, answer, printed, asked)
 
 
 def memory_for(model_bytes: int) -> int:
@@ -156,15 +163,32 @@ def _free_bytes(root: Path) -> int | None:
     try:
         lines = (line.split() for line in (root / "proc/meminfo").read_text("ascii").splitlines())
         found = {words[0]: int(words[1]) * 1024 for words in lines if len(words) > 1}
-        free = found["MemAvailable:"] + found["SwapFree:"]
+        free: float = found["MemAvailable:"] + found["SwapFree:"]
     except (OSError, ValueError, KeyError):
         return None
-    with contextlib.suppress(OSError, ValueError):  # no such group, or its limit is "max"
+    with contextlib.suppress(OSError, ValueError):
         group = (root / "proc/self/cgroup").read_text("utf-8").partition("0::/")[2].partition("\n")[0]
-        place = root / "sys/fs/cgroup" / group
-        taken = int((place / "memory.current").read_text("ascii"))
-        free = min(free, max(0, int((place / "memory.max").read_text("ascii")) - taken))
-    return free
+        top = root / "sys/fs/cgroup"
+        place = top / group
+        for one in (place, *place.parents):
+            free = min(free, _left_to(one))
+            if one == top:
+                break
+    return int(free)
+
+
+def _left_to(group: Path) -> float:
+    """Bytes of memory that a control group may still take; infinitely many where it has no limit."""
+    try:
+        most = int((group / "memory.max").read_text("ascii"))
+        taken = int((group / "memory.current").read_text("ascii"))
+    except (OSError, ValueError):  # there is no such group, or its limit is "max"
+        return math.inf
+    with contextlib.suppress(OSError, ValueError):
+        lines = (line.split() for line in (group / "memory.stat").read_text("ascii").splitlines())
+        # What was read from files is kept as long as nobody needs the room.
+        taken -= sum(int(value) for name, value in lines if name in ("active_file", "inactive_file"))
+    return max(0, most - max(0, taken))
 
 
 def _exchange(
@@ -212,25 +236,46 @@ def _exchange(
                         return told[stream], told[process.stderr]
                 else:
                     selector.unregister(key.fileobj)
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return None, told[process.stderr]
-    return told[process.stdout], told[process.stderr]
+    return told[process.stdout] if _has_ended(process, deadline) else None, told[process.stderr]
 
 
-def _understood(
-    row: engines.EngineRow, code: int, answer: bytes, printed: bytes, limit: int, most: int
-) -> Ran:
+def _has_ended(process: "subprocess.Popen[bytes]", deadline: float) -> bool:
+    """Wait for its end, but leave it unreaped: until the last signal, the number of its group is its own."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        return process.returncode is not None
+    with contextlib.suppress(ChildProcessError):  # the program has children reaped by themselves
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_S)
+    return True
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What an answer has to go with."""
+
+    pictures: int
+    threads: tuple[int, ...]
+    limit: int
+    """Bytes of memory."""
+    most: int
+    """Bytes of an answer."""
+    timeout_s: float
+
+
+def _understood(row: engines.EngineRow, code: int, answer: bytes, printed: bytes, asked: _Asked) -> Ran:
     """What the process said, of which nothing is taken on trust."""
-    if len(answer) > most:
+    if len(answer) > asked.most:
         raise ConfinedError(f"{row.name} answers with more values than the bundle has labels", "refused")
     if code == 0:
         try:
-            said = strict_json.read(answer.splitlines()[-1], row.name, max_bytes=most)["told"]
-            peak = said["peak"] if type(said["peak"]) is int else None
+            said = strict_json.read(answer.splitlines()[-1], row.name, max_bytes=asked.most)["told"]
+            peak = said["peak"] if type(said["peak"]) is int and 0 < said["peak"] < _MOST_PEAK else None
             if "refused" not in said:
-                return _ran(said, peak)
+                return _ran(said, peak, asked)
             words = trial.line(str(said["refused"]))
             raise ConfinedError(words, "memory" if said["memory"] is True else "refused", peak)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
@@ -238,24 +283,46 @@ def _understood(
                 raise ConfinedError(f"{row.name} {_NO_NUMBERS}", "refused") from None
     # Nobody but the kernel kills it before it has ended, and does so to whoever takes the last memory.
     if lacks_memory(printed.decode("utf-8", "replace")) or -code == signal.SIGKILL:
-        raise ConfinedError(f"{row.name} cannot run the model with {limit >> 20} MB: {NO_MEMORY}", "memory")
+        raise ConfinedError(
+            f"{row.name} cannot run the model with {asked.limit >> 20} MB: {NO_MEMORY}", "memory"
+        )
     if -code == getattr(signal, "SIGXCPU", None):
         raise ConfinedError(f"{row.name} took all the processor time it was given, and did not end", "hung")
+    if code > 0 and not answer.startswith(STARTED) and b"Traceback (most recent" not in printed:
+        raise ConfinedError(
+            f"{row.name} could not be tried: {isolated.executable()} is no Python "
+            f"({trial.why_ended(code, printed)}); name one with multiprocessing.set_executable()",
+            "refused",
+        )
     raise ConfinedError(f"{row.name} {trial.why_ended(code, printed)}", "crashed")
 
 
 _NO_NUMBERS = "answers with values that are no numbers"
 
 
-def _ran(said: Mapping[str, Any], peak: int | None) -> Ran:
+def _ran(said: Mapping[str, Any], peak: int | None, asked: _Asked) -> Ran:
     count, values = said["shape"]
+    if type(count) is not int or type(values) is not int:
+        raise ValueError("no shape")
+    if not (0 < count <= asked.pictures and 0 < values <= asked.most):
+        raise ValueError("no such shape")
     outputs = np.frombuffer(base64.b64decode(said["outputs"], validate=True), "<f4").reshape(count, values)
-    if not outputs.size or not np.isfinite(outputs).all():
+    if not np.isfinite(outputs).all():
         raise ValueError(_NO_NUMBERS)
-    seconds = tuple(float(value) for value in said["seconds"])
-    least = {int(number): float(value) for number, value in said["threads"].items()}
-    if len(seconds) != count or not all(map(math.isfinite, (*seconds, *least.values()))):
+    # They are tried in this order, as far as there is memory.
+    tried = dict(zip(map(str, asked.threads), asked.threads, strict=True))
+    least = {tried[name]: _seconds(value, asked) for name, value in said["threads"].items()}
+    seconds = tuple(_seconds(value, asked) for value in said["seconds"])
+    if len(seconds) != count:
         raise ValueError("no times")
-    if said["taken"] not in least:
+    taken = said["taken"]
+    if type(taken) is not int or taken not in least:
         raise ValueError("no such number of threads")
-    return Ran(outputs.astype(np.float32), seconds, least, said["taken"], peak)
+    return Ran(outputs.astype(np.float32), seconds, least, taken, peak)
+
+
+def _seconds(value: Any, asked: _Asked) -> float:
+    """A time that can have been measured."""
+    if type(value) not in (int, float) or not 0 <= value <= asked.timeout_s:
+        raise ValueError("no time")
+    return float(value)

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgetl.errors import EdgetlError
-from edgetl.runtime import base, engines, restraint, threads, trial
+from edgetl.runtime import base, confined, engines, restraint, threads, trial
 
 
 def serve() -> NoReturn:
     """Try the model on standard input; what the process runs."""
+    os.write(1, confined.STARTED)
     say = trial.answers()
     order, files, pixels = take(sys.stdin.buffer)
     os.close(0)

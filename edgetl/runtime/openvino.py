@@ -26,6 +26,7 @@ class OpenVinoEngine(AbstractEngine):
         parts = {name.rpartition(".")[2]: content for name, content in files.items()}
         if set(parts) != {"xml", "bin"}:
             raise ModelError(f"an OpenVINO model is an .xml and a .bin file, not {', '.join(files)}")
+        refuse_other_formats(files)
         core = openvino.Core()
         # A copy that OpenVINO owns: with shared memory the model would outlive its weights.
         weights = openvino.Tensor(np.frombuffer(parts["bin"], dtype=np.uint8), shared_memory=False)
@@ -55,6 +56,19 @@ class OpenVinoEngine(AbstractEngine):
     def _free(self) -> None:
         with self._lock, signal_stack_kept():  # not under an inference of another thread
             del self._pixels, self._answers, self._request, self._compiled
+
+
+def refuse_other_formats(files: Mapping[str, bytes]) -> None:
+    """Refuse what OpenVINO would read as another format, whatever the file is called.
+
+    An ONNX model among them may take its weights from any file of this machine.
+
+    Raises:
+        ModelError: the ``.xml`` is none of OpenVINO's.
+    """
+    for name, content in files.items():
+        if name.lower().endswith(".xml") and not content.startswith((b"<?xml", b"<net")):
+            raise ModelError(f"openvino cannot load {name}: it begins with neither <?xml nor <net")
 
 
 def settings(xml: bytes, num_threads: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 import signal
 import struct
 import sys
+from collections.abc import Mapping
 
 _PARENT_GONE, _DUMPABLE, _NO_NEW_PRIVS = 1, 4, 38  # prctl(2)
 _OPEN_FILES = 128  # OpenVINO looks at many files of /sys, one after the other
@@ -24,13 +25,10 @@ def restrain(*, memory_bytes: int, cpu_s: float) -> None:
         memory_bytes: of writable memory, stacks included (``RLIMIT_DATA``), 1 or more.
         cpu_s: seconds of all its threads together, after which the kernel ends it.
     """
-    _limit_resources(memory_bytes, cpu_s)
+    limit_memory(memory_bytes, cpu_s=cpu_s)
+    _limit({"RLIMIT_CORE": 0, "RLIMIT_FSIZE": 0, "RLIMIT_NOFILE": _OPEN_FILES})
     if sys.platform != "linux":
         return
-    with contextlib.suppress(OSError):  # should memory run out all the same, this process goes first
-        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(descriptor, b"1000")
-        os.close(descriptor)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PARENT_GONE, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -39,27 +37,33 @@ def restrain(*, memory_bytes: int, cpu_s: float) -> None:
     _write_nowhere(libc)
 
 
-def _limit_resources(memory_bytes: int, cpu_s: float) -> None:
+def limit_memory(memory_bytes: int, *, cpu_s: float) -> None:
+    """Limit the memory and the time of this process, and nothing else; see :func:`restrain`."""
+    wanted = {"RLIMIT_CPU": max(1, int(cpu_s) + 1), "RLIMIT_DATA": memory_bytes}
+    if sys.maxsize > 2**32:  # where addresses have 32 bits, they are a limit of their own
+        wanted["RLIMIT_AS"] = memory_bytes + _ADDRESSES
+    _limit(wanted)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # should memory run out all the same, this process goes first
+            descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+            os.write(descriptor, b"1000")
+            os.close(descriptor)
+
+
+def _limit(wanted: Mapping[str, int]) -> None:
+    """Set limits by their names; one that is lower already stays as it is."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    seconds = max(1, int(cpu_s) + 1)
-    wanted = {
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: _OPEN_FILES,
-        resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_DATA: memory_bytes,
-    }
-    if sys.maxsize > 2**32:  # where addresses have 32 bits, they are a limit of their own
-        wanted[resource.RLIMIT_AS] = memory_bytes + _ADDRESSES
-    for what, most in wanted.items():
-        _, hard = resource.getrlimit(what)
-        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS knows some of them by name alone
+    for name, most in wanted.items():
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # macOS knows not all of them
+            what = getattr(resource, name)
+            soft, hard = resource.getrlimit(what)
+            allowed = min([most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)])
             # A second later the kernel kills; before, SIGXCPU says why.
-            resource.setrlimit(what, (allowed, allowed + (what == resource.RLIMIT_CPU)))
+            last = allowed + (name == "RLIMIT_CPU")
+            resource.setrlimit(what, (allowed, last if hard == resource.RLIM_INFINITY else min(last, hard)))
 
 
 # --- Landlock, landlock(7): since Linux 5.13, where the kernel was built with it ----------------------------

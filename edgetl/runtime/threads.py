@@ -3,6 +3,9 @@ engine survives it, and how many threads one inference is best given.
 """
 
 import contextlib
+import hashlib
+import hmac
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +27,8 @@ _GAIN = 1.1
 _RUNS, _SECONDS = 7, 0.25  # for each number of threads, whichever ends first
 _MOST_BYTES = 64_000
 _MOST_ENTRIES = 64
+_MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+"""machine-id(5): the second where there is no systemd."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Remembered:
     num_threads: int
     milliseconds: str
     """Of each number of threads, for people who wonder."""
+    mark: str
+    """Of all but the milliseconds, see :func:`_mark`: a file that came with the bundle cannot have it."""
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -57,7 +64,8 @@ def start_fastest(
     A model that is new here first runs in a process with limits (``confined.py``): one that takes its engine
     down does so there. There too 1, 2 and 4 threads are tried, as far as there are cores. That takes some
     seconds on a Pi 4. What won is remembered in ``NAME.threads.json`` beside the bundle, or in the cache
-    folder where that place cannot be written, together with the machine, the engine's version and the model.
+    folder where that place cannot be written or the machine has no id, together with the machine, the
+    engine's version and the model. Only what this machine has written itself is believed.
 
     Raises:
         ModelError: the engine refuses the model, or died of it.
@@ -68,16 +76,18 @@ def start_fastest(
     if (num_threads is not None and num_threads < 1) or row.package is None:
         return engines.start(row, model, num_threads=counts[0] if num_threads is None else num_threads)
     subject = (_machine(), f"{row.name} {row.version}", "-".join(entry.sha256 for entry in variant.files))
-    for place in _places(bundle):
+    secret = _machine_id()
+    for place in _places(bundle, secret):
         for entry in _read(place):
-            if entry.subject == subject and entry.num_threads in counts:
+            known = entry.subject == subject and entry.num_threads in counts
+            if known and entry.mark == _mark(secret, subject, entry.num_threads):
                 return engines.start(row, model, num_threads=num_threads or entry.num_threads)
     best, seconds = _tried(bundle, row, model, counts)
     # Loaded here before it is remembered: who remembers it may load it untried.
     engine = engines.start(row, model, num_threads=num_threads or best)
     times = ", ".join(f"{count}: {1000 * value:.2f}" for count, value in seconds.items())
-    found = Remembered(*subject, best, times)
-    for place in _places(bundle):
+    found = Remembered(*subject, best, times, _mark(secret, subject, best))
+    for place in _places(bundle, secret):
         others = [entry for entry in _read(place) if entry.subject != subject]
         with contextlib.suppress(WriteError, OSError):
             files.write_json(place, [asdict(entry) for entry in (*others[1 - _MOST_ENTRIES :], found)])
@@ -169,10 +179,31 @@ def _machine() -> str:
     return f"{machine.label}, {engines.available_cores()} cores"
 
 
-def _places(bundle: Bundle) -> Iterator[Path]:
+def _machine_id() -> str | None:
+    """What the senders of bundles do not know of this machine; None where it has nothing of the kind."""
+    for place in _MACHINE_IDS:
+        with contextlib.suppress(OSError, ValueError):
+            text = place.read_text("ascii").strip()
+            # An image of a system that has not been started has none yet: "uninitialized", or nothing.
+            if len(text) == 32 and int(text, 16):
+                return text
+    return None
+
+
+def _mark(secret: str | None, subject: Sequence[str], num_threads: int) -> str:
+    """What shows that this machine wrote an entry; nothing where it has no id."""
+    if secret is None:
+        return ""
+    told = json.dumps(["edgetl: it survived", *subject, num_threads])
+    return hmac.new(secret.encode(), told.encode(), hashlib.sha256).hexdigest()
+
+
+def _places(bundle: Bundle, secret: str | None) -> Iterator[Path]:
+    """Where it is remembered. Beside the bundle anybody may have put a file, who can write no mark."""
     path = bundle.path.resolve()
     name = path.name.removesuffix(BUNDLE_SUFFIX) + SUFFIX
-    yield path.with_name(name)
+    if secret is not None:
+        yield path.with_name(name)
     with contextlib.suppress(RuntimeError):  # a user without a home: a container's
         yield cache.folder() / name
 
@@ -195,7 +226,7 @@ def _entry(value: object) -> Remembered | None:
         entry = Remembered(**value)  # type: ignore[arg-type]
     except TypeError:  # no object, or one with other keys
         return None
-    texts = (*entry.subject, entry.milliseconds)
+    texts = (*entry.subject, entry.milliseconds, entry.mark)
     # Half of a surrogate pair, which JSON can hold, is not printable, and cannot be written again.
     readable = all(isinstance(text, str) and text.isprintable() for text in texts)
     return entry if readable and type(entry.num_threads) is int else None

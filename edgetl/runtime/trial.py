@@ -65,7 +65,8 @@ def attempt(target: str, argument: str, *, timeout_s: float = _TIMEOUT_S) -> str
         argument: for its ``sys.argv[1]``.
         timeout_s: seconds it may take.
     """
-    if not sys.executable:
+    python = isolated.executable()
+    if not python:
         return "could not be tried: Python does not know its own place, so it cannot be started again"
     try:
         ended = subprocess.run(
@@ -78,7 +79,7 @@ def attempt(target: str, argument: str, *, timeout_s: float = _TIMEOUT_S) -> str
     except subprocess.TimeoutExpired:
         return f"gave no answer within {timeout_s:g} s"
     except OSError as error:
-        return f"could not be tried: {sys.executable} does not start ({error.strerror})"
+        return f"could not be tried: {python} does not start ({error.strerror})"
     try:
         told = json.loads(ended.stdout.splitlines()[-1])
         if ended.returncode == 0 and told["answered"] is True:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgetl import images
 from edgetl.bundle import Bundle
+from edgetl.errors import ImageError
 from edgetl.manifest import Manifest
 from edgetl.runtime import choosing, engines
 from edgetl.runtime.replay import Replay, VariantCheck
@@ -71,6 +72,7 @@ def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Veri
     Raises:
         BundleError: no bundle there.
         DamagedBundleError: a file is missing or changed; the message names it.
+        ImageError: this machine's limits refuse a golden picture; the message names it.
         UsageError: a variant that the bundle does not have.
     """
     opened = Bundle.open(bundle)
@@ -98,8 +100,18 @@ def verify(bundle: str | Path, *, variants: Sequence[str] | None = None) -> Veri
 def _check_decoder(
     pictures: Sequence[bytes], manifest: Manifest, recorded: NDArray[np.uint8]
 ) -> DecoderCheck:
-    decoded = (images.decode(picture, manifest.contract) for picture in pictures)
+    decoded = (
+        _decoded(entry.path, picture, manifest)
+        for entry, picture in zip(manifest.golden.pictures, pictures, strict=True)
+    )
     differences = [
         int(np.abs(now.astype(int) - then).max()) for now, then in zip(decoded, recorded, strict=True)
     ]
     return DecoderCheck(len(pictures), max(differences, default=0))
+
+
+def _decoded(name: str, picture: bytes, manifest: Manifest) -> NDArray[np.uint8]:
+    try:
+        return images.decode(picture, manifest.contract)
+    except ImageError as error:  # this machine's limits may be lower than those of the one that exported
+        raise ImageError(f"{name}: {error}") from error

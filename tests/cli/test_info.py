@@ -107,6 +107,24 @@ def test_bad_places_get_a_sentence(tmp_path: Path) -> None:
     assert "does not exist" in missing.stderr
 
 
+def test_a_name_that_is_too_long_gets_a_sentence() -> None:
+    done = info(Path("m" * 300 + ".onnx"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: mmm")
+    assert "cannot be read: File name too long" in done.stderr or "does not exist" in done.stderr
+
+
+def test_a_model_above_the_limit_is_refused_unread(folder: Path) -> None:
+    with (folder / "model.tflite").open("wb") as file:
+        file.truncate(30_000_000_000)  # takes no room on the disk
+    done = info(folder / "model.tflite")
+    assert done.returncode == 1
+    assert "has 30000000000 bytes and the limit for a model is 536870912: set EDGETL_MAX_MODEL" in done.stderr
+    both = sum((folder / name).stat().st_size for name in ("model.xml", "model.bin"))
+    assert info(folder / "model.xml", EDGETL_MAX_MODEL_BYTES=str(both)).returncode == 0
+    assert info(folder / "model.xml", EDGETL_MAX_MODEL_BYTES=str(both - 1)).returncode == 1
+
+
 def test_cut_off_files_are_damaged(folder: Path) -> None:
     for name in ("model.tflite", "model.onnx", "model.bin"):
         whole = (folder / name).read_bytes()

@@ -1,6 +1,7 @@
 import csv
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import layered_models
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgetl import extras, isolated
+from edgetl.converters.anatomy import execution
 from edgetl.converters.anatomy import reading as anatomy
 from edgetl.converters.anatomy.reading import Anatomy, Operator, TensorFacts
 from edgetl.errors import ConversionError, ModelError, UsageError
@@ -149,6 +151,55 @@ def test_a_file_that_its_engine_refuses_is_told_and_still_read(models: Models) -
     assert "NobodyKnows" in found.execution.summary
 
 
+def test_a_small_file_that_asks_for_gigabytes_does_not_get_them(tmp_path: Path) -> None:
+    onnx = extras.load("onnx", extra="train", purpose="this test")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    gigabyte = helper.make_tensor("size", onnx.TensorProto.INT64, [1], [1 << 28])
+    graph = helper.make_graph(
+        [
+            # Computed as the model is loaded, since nothing of it depends on the picture.
+            helper.make_node("ConstantOfShape", ["size"], ["ones"]),
+            helper.make_node("ReduceSum", ["ones"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["image", "sum"], ["maps"]),
+        ],
+        "bomb",
+        [helper.make_tensor_value_info("image", floats, [1, 4, 4, 3])],
+        [helper.make_tensor_value_info("maps", floats, [1, 4, 4, 3])],
+        [gigabyte],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    code = f"""
+import resource
+from pathlib import Path
+from edgetl.converters.anatomy import reading as anatomy
+anatomy.read({{"model.onnx": Path({str(tmp_path / "model.onnx")!r}).read_bytes()}})
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 10_000 < int(done.stdout) < 700_000  # kilobytes
+
+
+def test_an_engine_that_takes_too_long_is_told(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_SECONDS", 0.01)
+    found = anatomy.read(models["tflite-float32"])
+    assert found.execution is not None
+    assert found.execution.summary == "unknown: loading it in litert failed: it took more than 0.02 s"
+
+
+def test_an_engine_is_asked_of_no_file_that_takes_its_weights_from_others(models: Models) -> None:
+    pytest.importorskip("onnx")
+    graph = ()
+    for engine, content in (("openvino", b"\x08\x08"), ("openvino", b"\n<net/>")):
+        with pytest.raises(ModelError, match="begins with neither"):
+            execution._ASKED[engine]({"model.XML": content, "model.bin": b""}, graph)
+    # A tensor of the graph whose data are elsewhere, at a "location".
+    tensor = b"\x6a\x0a\x0a\x08location"
+    content = b"\x3a\x0e\x2a" + bytes([len(tensor)]) + tensor
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        execution._ASKED["onnxruntime"]({"model.onnx": content}, graph)
+
+
 def test_an_engine_that_is_not_installed_leaves_it_unknown(
     models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +226,18 @@ print(sorted({{"openvino", "onnx", "ai_edge_litert", "tensorflow"}} & set(sys.mo
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[:2] == ["int8", "[]"]
+
+
+def test_text_between_the_elements_takes_no_time(models: Models) -> None:
+    files = dict(models["openvino-int8"])
+    files["model.xml"] = files["model.xml"].replace(b"<layers>", b"<layers>" + b"\n" * 800_000)
+    files["model.xml"] = files["model.xml"].replace(b"<dim>", b"<dim>\n ")
+    began = time.process_time()
+    assert anatomy.read(files, ask_engine=False).precision == "int8"
+    assert time.process_time() - began < 5
+    files["model.xml"] = files["model.xml"].replace(b"<dim>", b"<dim>" + b"\n" * 800_000, 1)
+    with pytest.raises(ModelError, match="is damaged"):
+        anatomy.read(files, ask_engine=False)
 
 
 def test_hints_name_what_a_foreign_model_needs() -> None:

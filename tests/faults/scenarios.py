@@ -279,7 +279,11 @@ def _start(root: Path) -> None:
 
 
 def _read_remembered(root: Path) -> Value:
-    return {known.subject for place in threads._places(_bundle(root)) for known in threads._read(place)}
+    return {
+        known.subject
+        for place in threads._places(_bundle(root), threads._machine_id())
+        for known in threads._read(place)
+    }
 
 
 _PHOTOS = {

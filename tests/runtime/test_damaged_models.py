@@ -205,6 +205,13 @@ def test_weights_in_another_file_are_refused(
     without_data()
     with pytest.raises(ModelError, match="keeps weights in other files"):
         engines.start(engines.get("onnxruntime"), {"model.onnx": model.SerializeToString()})
+    # OpenVINO reads ONNX models too, whatever their name, and takes weights from any place.
+    if engines.get("openvino").installed:
+        disguised = {"model.xml": model.SerializeToString(), "model.bin": bytes(16)}
+        with pytest.raises(
+            ModelError, match=r"cannot load model\.xml: it begins with neither <\?xml nor <net"
+        ):
+            engines.start(engines.get("openvino"), disguised)
     # Within a branch of a graph within a branch.
     for _ in range(2):
         outer = onnx.GraphProto()

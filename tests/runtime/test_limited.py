@@ -1,6 +1,7 @@
 """A variant is tried in a process with limits: whatever it does to its engine, it is told in a sentence."""
 
 import json
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -86,7 +87,12 @@ def test_what_the_engine_says_of_a_model_it_refuses_is_told() -> None:
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed", "dies with SIGSEGV"),
         ("import os; os.abort()", "crashed", "dies with SIGABRT"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "memory", "not enough memory"),
-        ("raise SystemExit(3)", "crashed", "ended with code 3"),
+        ("print(flush=True); raise SystemExit(3)", "crashed", "ended with code 3"),
+        (
+            "import sys; print('usage: uwsgi', file=sys.stderr); raise SystemExit(3)",
+            "refused",
+            "is no Python",
+        ),
         ("raise ValueError('odd')", "crashed", "ValueError: odd"),
         (
             "print('what(): std::bad_alloc', file=__import__('sys').stderr); raise SystemExit(1)",
@@ -141,6 +147,10 @@ def test_a_right_answer_is_understood(child: Callable[[str], None]) -> None:
         {"shape": [-1, 3]},
         {"shape": [1]},
         {"shape": "13"},
+        {"shape": [True, 3]},
+        {"shape": [1, 10**400]},
+        {"shape": [10**400, 3]},
+        {"shape": [3, 1], "seconds": [0.1, 0.1, 0.1]},  # one picture was asked for
         {"outputs": "AACAPgAAgD4AAMB/"},  # the last is NaN
         {"outputs": "????"},
         {"outputs": 7},
@@ -148,18 +158,50 @@ def test_a_right_answer_is_understood(child: Callable[[str], None]) -> None:
         {"seconds": []},
         {"seconds": [1e999]},
         {"seconds": ["soon"]},
+        {"seconds": ["0.1"]},
+        {"seconds": [-1]},
+        {"seconds": [True]},
+        {"seconds": [10**400]},
+        {"seconds": [1e9]},  # more than it was given
         {"seconds": None},
         {"taken": 2},
         {"taken": [1]},
+        {"taken": True},
+        {"taken": 1.0},
+        {"taken": 1_000_000, "threads": {"1000000": 0.1}},
         {"threads": []},
         {"threads": {"1": 1e999}},
         {"threads": {"one": 1}},
+        {"threads": {"1": 10**400}},
+        {"threads": {"1": -1}},
+        {"threads": {" 1": 0.1}},
     ],
 )
 def test_a_process_that_lies_is_not_believed(child: Callable[[str], None], lie: dict[str, object]) -> None:
     child(f"print({json.dumps({'told': {**RIGHT, **lie}})!r})")
     with pytest.raises(confined.ConfinedError):
         run()
+
+
+@pytest.mark.parametrize("peak", [10**400, int("9" * 4000), -1, 0, True, "much", 1.5])
+def test_a_peak_that_cannot_be_is_not_known(child: Callable[[str], None], peak: object) -> None:
+    child(f"print({json.dumps({'told': {**RIGHT, 'peak': peak}})!r})")
+    assert run().peak_memory_bytes is None
+
+
+def test_what_was_started_is_killed_before_its_number_is_free(
+    child: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of somebody else may have the number by then."""
+    child(f"print({json.dumps({'told': RIGHT})!r})")
+    states: list[str] = []
+
+    def killpg(pid: int, number: int) -> None:
+        states.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+
+    monkeypatch.setattr(confined.os, "killpg", killpg)
+    run()
+    assert states == ["Z"]
 
 
 def test_what_the_process_started_goes_with_it(child: Callable[[str], None], tmp_path: Path) -> None:
@@ -206,6 +248,23 @@ def test_what_is_free_is_what_the_machine_and_its_control_group_say(tmp_path: Pa
     assert confined._free_bytes(tmp_path) == 200_100 * 1024
     write("sys/fs/cgroup/system.slice/app.service/memory.max", "45000000\n")
     assert confined._free_bytes(tmp_path) == 40_000_000
+    # What was read from files gives way; shared memory does not.
+    write(
+        "sys/fs/cgroup/system.slice/app.service/memory.stat",
+        "anon 1000000\nfile 4000000\nshmem 500000\ninactive_file 2000000\nactive_file 1500000\n",
+    )
+    assert confined._free_bytes(tmp_path) == 43_500_000
+    # A group above has a limit of its own.
+    write("sys/fs/cgroup/system.slice/memory.max", "30000000\n")
+    write("sys/fs/cgroup/system.slice/memory.current", "10000000\n")
+    assert confined._free_bytes(tmp_path) == 20_000_000
+    write("sys/fs/cgroup/system.slice/memory.current", "90000000\n")
+    assert confined._free_bytes(tmp_path) == 0
+    # What stands beside the groups is none.
+    write("proc/self/cgroup", "0::/\n")
+    write("sys/fs/memory.max", "1\n")
+    write("sys/fs/memory.current", "1\n")
+    assert confined._free_bytes(tmp_path) == 200_100 * 1024
 
 
 def test_a_model_above_the_limit_is_refused_unread(
@@ -285,6 +344,22 @@ def test_it_writes_starts_and_reaches_nothing(tmp_path: Path) -> None:
     kinds = {said[name] for name in ("write", "make", "remove", "rename", "folder", "program", "connect")}
     assert kinds == {"PermissionError"}, said
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="which limits there are is another matter elsewhere")
+def test_a_limit_that_is_lower_already_stays(tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "from edgetl.runtime import restraint\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 100))\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (5, 60))\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 900 << 20))\n"
+        "restraint.restrain(memory_bytes=500 << 20, cpu_s=30)\n"
+        "print([resource.getrlimit(what) for what in"
+        " (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_DATA)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[(64, 64), (5, 6), (400 << 20, 400 << 20)]}\n"
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
@@ -373,6 +448,24 @@ def test_a_program_that_carries_its_own_python_tries_no_process(
     assert not confined.can_start()
     edgetl.load(copied, "onnx-float32").close()
     assert edgetl.verify(copied, variants=["onnx-float32"]).passed
+
+
+def test_a_program_that_has_python_within_names_one_that_can_be_started(
+    copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uWSGI says of ``sys.executable`` that it is uWSGI itself."""
+    python = sys.executable
+    try:
+        multiprocessing.set_executable("/bin/false")
+        with pytest.raises(
+            ModelError, match=r"/bin/false is no Python .*multiprocessing\.set_executable\(\)"
+        ):
+            edgetl.load(copied, "onnx-float32")
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        multiprocessing.set_executable(python)
+        edgetl.load(copied, "onnx-float32").close()
+    finally:
+        multiprocessing.set_executable(python)
 
 
 def test_a_python_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

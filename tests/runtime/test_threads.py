@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from support import write_fake_bundle
 
 import edgetl
+from edgetl import cache
 from edgetl.bundle import Bundle
 from edgetl.errors import ModelError
 from edgetl.runtime import threads
@@ -58,6 +59,7 @@ class Board:
         self.now = 0.0
         self.cores = 4
         self.label = "Raspberry Pi 4 Model B Rev 1.2"
+        self.id: str | None = "3f" * 16
         self.row = ROW
         self.seconds: dict[int, Any] = {1: steady(0.04), 2: steady(0.02), 4: steady(0.021)}
         self.too_much: set[int] = set()
@@ -74,6 +76,7 @@ class Board:
         # Its engines are classes of this test, which no fresh process knows.
         monkeypatch.setattr(threads.confined, "can_start", lambda: False)
         monkeypatch.setattr("edgetl.benchmarks.machine.describe", lambda: SimpleNamespace(label=self.label))
+        monkeypatch.setattr(threads, "_machine_id", lambda: self.id)
 
     def start(self) -> list[int]:
         """Load the model, and say with which numbers of threads: those tried, then the one taken."""
@@ -209,7 +212,82 @@ def test_where_nothing_can_be_written_and_nobody_has_a_home_it_is_tried_each_tim
     assert board.start() == [1, 2, 4, 2]
 
 
-GOOD = {"machine": "Pi", "engine": "litert 2", "model": "00", "num_threads": 2, "milliseconds": "1: 2.00"}
+def forge(board: Board) -> dict[str, Any]:
+    """An entry of all that whoever sends a bundle can know or guess."""
+    model = "-".join(file.sha256 for file in board.bundle.manifest.variants[0].files)
+    machine, engine = f"{board.label}, {board.cores} cores", f"{board.row.name} {board.row.version}"
+    return {"machine": machine, "engine": engine, "model": model, "num_threads": 4, "milliseconds": ""}
+
+
+@pytest.mark.parametrize("mark", [{}, {"mark": ""}, {"mark": "0" * 64}, {"mark": None}])
+@pytest.mark.parametrize("id_", ["3f" * 16, None])
+def test_a_file_that_came_with_the_bundle_does_not_spare_the_trial(
+    board: Board, id_: str | None, mark: dict[str, Any]
+) -> None:
+    board.id = id_
+    board.remembered.write_text(json.dumps([{**forge(board), **mark}]))
+    assert board.start() == [1, 2, 4, 2]
+    assert board.start() == [2]
+
+
+def test_what_another_machine_wrote_does_not_spare_the_trial(board: Board) -> None:
+    board.start()
+    board.id = "5e" * 16
+    assert board.start() == [1, 2, 4, 2]
+
+
+def test_a_mark_holds_for_one_model_and_one_number_of_threads(board: Board) -> None:
+    board.start()
+    (entry,) = json.loads(board.remembered.read_text())
+    for lie in ({"num_threads": 4}, {"model": forge(board)["model"][::-1]}):
+        assert threads._mark(board.id, *_of({**entry, **lie})) != entry["mark"]
+        board.remembered.write_text(json.dumps([{**entry, **lie}]))
+        assert board.start() == [1, 2, 4, 2]
+
+
+def _of(entry: dict[str, Any]) -> tuple[tuple[str, str, str], int]:
+    return (entry["machine"], entry["engine"], entry["model"]), entry["num_threads"]
+
+
+def test_a_machine_without_an_id_remembers_in_the_cache_alone(board: Board, tmp_path: Path) -> None:
+    board.id = None
+    assert board.start() == [1, 2, 4, 2]
+    assert not board.remembered.exists()
+    assert (tmp_path / "cache" / "insects.threads.json").is_file()
+    assert board.start() == [2]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("3f" * 16 + "\n", None, "3f" * 16),
+        (None, "3f" * 16, "3f" * 16),
+        ("uninitialized\n", None, None),
+        ("", None, None),
+        ("0" * 32, None, None),
+        ("\xe9" * 32, None, None),
+        (None, None, None),
+    ],
+)
+def test_an_id_is_read_where_the_machine_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str | None, second: str | None, found: str | None
+) -> None:
+    places = (tmp_path / "etc", tmp_path / "dbus")
+    monkeypatch.setattr(threads, "_MACHINE_IDS", places)
+    for place, text in zip(places, (first, second), strict=True):
+        if text is not None:
+            place.write_text(text, "utf-8")
+    assert threads._machine_id() == found
+
+
+GOOD = {
+    "machine": "Pi",
+    "engine": "litert 2",
+    "model": "00",
+    "num_threads": 2,
+    "milliseconds": "1: 2.00",
+    "mark": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -293,7 +371,8 @@ def test_several_processes_may_try_at_once(colour_bundle: Path, tmp_path: Path) 
     ]
     printed = [process.communicate(timeout=300)[0] for process in started]
     assert [process.returncode for process in started] == [0] * 4
-    place = colour_bundle.with_name("colours.threads.json")
+    places = (colour_bundle.with_name("colours.threads.json"), cache.folder() / "colours.threads.json")
+    place = next(place for place in places if place.is_file())  # the cache's on a machine without an id
     taken = {str(entry["num_threads"]) for entry in json.loads(place.read_text())}
     assert taken & {line.strip() for line in printed}
     assert [path for path in place.parent.iterdir() if ".tmp-" in path.name] == []

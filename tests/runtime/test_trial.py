@@ -1,13 +1,13 @@
 """Engines are tried in a process of their own, and whatever they do there is told in one line."""
 
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgetl import isolated
 from edgetl.runtime import engines, probe_models, trial
 from edgetl.runtime.trial import EngineCheck, attempt, check
 
@@ -112,7 +112,7 @@ def test_an_engine_that_answers_rightly_works_whatever_it_prints(
 
 @pytest.mark.parametrize("python", ["", "/not/there/python", __file__])
 def test_a_python_that_cannot_be_started_again_is_told(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", python)
+    monkeypatch.setattr(isolated, "executable", lambda: python)
     reason = attempt("edgetl.runtime.trial:probe", "litert")
     assert reason is not None
     assert reason.startswith("could not be tried: ")
