@@ -83,7 +83,8 @@ class WarmEngine:
                 self.close()
                 raise confined.ConfinedError("more values", "refused")
         self._tried += 1
-        return confined._understood(self.row, 0, answer, b"", _MEMORY, _MOST)
+        asked = confined._Asked(len(pictures), (1,), _MEMORY, _MOST, self._timeout_s)
+        return confined._understood(self.row, 0, answer, b"", asked)
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._tried >= _RESTARTED_AFTER:

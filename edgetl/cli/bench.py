@@ -19,7 +19,7 @@ from edgetl.cli import output
 from edgetl.cli.lines import console_progress
 from edgetl.errors import GateError, UsageError
 from edgetl.manifest import Manifest
-from edgetl.reports import pages
+from edgetl.reports import board_pages
 
 _HERE = {"devices", "device_python", "out", "assertions", "baseline", "max_regression", "junit_path"}
 """Options that mean nothing on another machine."""
@@ -231,7 +231,7 @@ def _write(place: Path, report: BenchReport, manifest: Manifest) -> None:
     files.write_json(place / "bench.json", report.to_dict())
     files.write_text(place / "bench.csv", tables.csv_text(report))
     files.write_text(place / "bench.md", tables.markdown(report))
-    files.write_text(place / "bench.html", pages.bench_page(report, manifest))
+    files.write_text(place / "bench.html", board_pages.bench_page(report, manifest))
 
 
 def _numbers(text: str | None, what: str) -> list[int] | None:

@@ -10,7 +10,7 @@ from edgetl.benchmarks.comparing.compare import compare
 from edgetl.benchmarks.reading import read_report
 from edgetl.bundle import SUFFIX
 from edgetl.cli import output
-from edgetl.reports import pages
+from edgetl.reports import board_pages
 
 
 @click.command("compare", short_help="Tell whether one benchmark is faster than another.")
@@ -27,7 +27,7 @@ def command(a: Path, b: Path, more: tuple[Path, ...], out: Path | None, as_json:
     first = read_report(a)
     comparisons = [compare(first, other) for other in (b, *more)]
     if out is not None:
-        files.write_text(out, pages.compare_page(comparisons))
+        files.write_text(out, board_pages.compare_page(comparisons))
     if as_json:
         output.result_json({"comparisons": [comparison.to_dict() for comparison in comparisons]})
     else:

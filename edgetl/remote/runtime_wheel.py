@@ -8,7 +8,7 @@ import importlib.util
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import edgetl
@@ -21,6 +21,7 @@ WORKSTATION = (
     "edgetl.converters",
     "edgetl.benchmarks.estimate",
     "edgetl.remote",
+    "edgetl.reports.pages",
     "edgetl.cli.check",
     "edgetl.cli.demo",
     "edgetl.cli.export",
@@ -36,14 +37,17 @@ def runtime_files() -> dict[str, bytes]:
     """The device's modules and what lies beside them, by path below the folder to import from, in order.
 
     Every module of :mod:`edgetl` but those of ``WORKSTATION`` and those that import one of them as they are
-    imported themselves; whatever is only loaded when it is asked for stays.
+    imported themselves; whatever is only loaded when it is asked for stays. Of the reports only what is drawn
+    by one that stays.
     """
     modules = {name: place for package in _PACKAGES for name, place in _modules(package)}
     dropped = {name for name in modules if _is_within(name, WORKSTATION)}
     needs = {name: _imported(place.read_bytes()) for name, place in modules.items() if name not in dropped}
     while more := {name for name in needs if name not in dropped and needs[name] & dropped}:
         dropped |= more
-    kept = {name: place for name, place in modules.items() if name not in dropped}
+    kept = {
+        name: place for name, place in modules.items() if name not in dropped | _undrawn(modules, dropped)
+    }
     found = {_path_of(name, place): place.read_bytes() for name, place in kept.items()}
     for name, place in kept.items():
         if place.name == "__init__.py":
@@ -96,6 +100,18 @@ def _modules(package: str) -> Iterator[tuple[str, Path]]:
                 yield ".".join([package, *parts]).removesuffix(".__init__"), place
 
 
+def _undrawn(modules: Mapping[str, Path], dropped: set[str]) -> set[str]:
+    """Parts of pages that no module of the board imports, wherever in its text."""
+    reports = {name for name in modules if _is_within(name, ("edgetl.reports",)) and name not in dropped}
+    drawn, left = {"edgetl.reports"}, [name for name in modules if name not in dropped | reports]
+    while left:
+        source = ast.parse(modules[left.pop()].read_bytes())
+        named = _named(ast.walk(source)) & reports - drawn
+        drawn |= named
+        left += named
+    return reports - drawn
+
+
 def _data(folder: Path) -> list[Path]:
     kept = (file for file in folder.iterdir() if file.is_file() and file.suffix not in {".py", ".pyc"})
     return [file for file in kept if file.name not in _LEFT_OUT and not file.name.startswith(".")]
@@ -106,14 +122,22 @@ def _imported(source: bytes) -> set[str]:
     found, left = set(), list(ast.parse(source).body)
     while left:
         node = left.pop()
+        found |= _named([node])
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            left += node.orelse
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            left += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+    return found
+
+
+def _named(nodes: Iterable[ast.AST]) -> set[str]:
+    """What the import statements among them name."""
+    found = set[str]()
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            left += node.orelse
-        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            left += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
     return found
 
 

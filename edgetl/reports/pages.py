@@ -1,35 +1,19 @@
-"""The pages of the commands: which sections each has, in which order."""
+"""The pages of the workstation's commands: which sections each has, in which order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import edgetl
-from edgetl.benchmarks.comparing.compare import Comparison
 from edgetl.benchmarks.results import BenchReport
 from edgetl.manifest import Manifest
 from edgetl.reports import checked, explored, measured, mosaic, page, sections, tasked
 from edgetl.reports.page import Section
 
-if TYPE_CHECKING:  # a device draws the page of a benchmark without the training side
+if TYPE_CHECKING:
     from edgetl.training.checking.report import CheckReport
     from edgetl.training.exploring.found import Exploration
     from edgetl.training.run import Run
-
-_COMPARED = (
-    "median",
-    "ratio",
-    "yardstick",
-    "95 % interval",
-    "slower",
-    "no clear difference",
-    "margin",
-    "p95",
-    "invalid run",
-    "obstacle",
-    "measured",
-)
-"""Words of a comparison."""
 
 _SCORES = (
     "95 % interval of a share",
@@ -80,33 +64,6 @@ def bundle_page(manifest: Manifest, run: "Run | None") -> str:
     each = tasked.of_variants(manifest)
     variants = [sections.variants(manifest), *([] if each is None else [each])]
     return page.render(manifest.name, subtitle, [*variants, *trained, _of_export(manifest)])
-
-
-def bench_page(report: BenchReport, manifest: Manifest) -> str:
-    """What ``edgetl bench`` measured on this machine."""
-    return page.render(
-        report.bundle,
-        f"Measured {report.created} on {report.machine.label}",
-        [*measured.of_bench(report, manifest), *measured.confused(manifest), measured.words(report)],
-    )
-
-
-def compare_page(comparisons: Sequence[Comparison]) -> str:
-    """What ``edgetl compare`` found: the first report, A, against each of the others.
-
-    Args:
-        comparisons: one or more, all with the same A.
-    """
-    first = comparisons[0].a
-    several = len(comparisons) > 1
-    found = [
-        section
-        for number, one in enumerate(comparisons, 1)
-        for section in sections.comparison(one, f", {number} of {len(comparisons)}" if several else "")
-    ]
-    title = f"{first.bundle}: benchmarks compared"
-    subtitle = f"A was measured {first.created} on {first.machine.label}"
-    return page.render(title, subtitle, [*found, sections.terms(_COMPARED)])
 
 
 def check_page(report: "CheckReport", thumbnails: checked.Thumbnails) -> str:

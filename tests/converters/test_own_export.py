@@ -134,10 +134,10 @@ def test_a_model_without_an_onnx_graph_still_becomes_tflite(
     """tf2onnx knows fewer layers than TensorFlow's converter: then weights are rounded one by one."""
     call = isolated.call
 
-    def without_onnx(target: str, *arguments: Any, doing: str) -> Any:
+    def without_onnx(target: str, *arguments: Any, **options: Any) -> Any:
         if target.endswith("graphs:write") and "onnx" in arguments[2]:
             raise ConversionError("tf2onnx does not know the layer")
-        return call(target, *arguments, doing=doing)
+        return call(target, *arguments, **options)
 
     monkeypatch.setattr(isolated, "call", without_onnx)
     heard = Heard()

@@ -25,7 +25,7 @@ from edgetl.benchmarks.board.soaking import SoakRequest
 from edgetl.benchmarks.comparing.compare import compare
 from edgetl.benchmarks.profile.results import Operator, summed_up
 from edgetl.benchmarks.results import BenchReport
-from edgetl.reports import checked, mosaic, page, pages, sections
+from edgetl.reports import board_pages, checked, mosaic, page, pages, sections
 from edgetl.training.checking.findings import SEVERITIES, Finding, PhotoNote
 from edgetl.training.checking.report import CheckReport
 from edgetl.training.exploring import sheet
@@ -201,7 +201,7 @@ def whole_bench_page() -> str:
         soak=curve(request, windows, samples, Cost(481, 0.001, 0.002), None),
         profiles=(summed_up("tflite-int8", "litert", 4, 20, ran),),
     )
-    return pages.bench_page(report, manifest)
+    return board_pages.bench_page(report, manifest)
 
 
 def whole_compare_page() -> str:
@@ -212,7 +212,7 @@ def whole_compare_page() -> str:
     other = replace(first, platform=replace(first.platform, machine=machine))
     twice = [replace(row, processes=row.processes * 2) for row in first.results]
     tested = compare(replace(first, results=tuple(twice)), replace(again, results=tuple(twice)))
-    return pages.compare_page([tested, compare(first, other)])
+    return board_pages.compare_page([tested, compare(first, other)])
 
 
 def whole_check_page() -> str:
@@ -415,7 +415,7 @@ def test_each_picture_of_the_map_can_be_touched_and_grows_inside_it(tmp_path: Pa
 @pytest.mark.parametrize("width", [NARROW, 700, WIDE])
 def test_the_names_in_the_picture_cover_nothing_in_a_real_font(tmp_path: Path, width: int) -> None:
     place = tmp_path / "report.html"
-    place.write_text(pages.bench_page(measured(), make.full_manifest()), "utf-8")
+    place.write_text(board_pages.bench_page(measured(), make.full_manifest()), "utf-8")
     found, _ = probe(place, tmp_path, width=width, dark=False, script=NAMES)
     # tflite-int16x8 is so slow that it is told and not drawn.
     assert found == {"names": 13, "dots": 13, "overlaps": 0, "covered": 0, "outside": 0}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgetl.benchmarks.board.cooling import Cooling
-from edgetl.reports import board, page, pages, sections
+from edgetl.reports import board, board_pages, page, pages, sections
 
 LABELS = ("ants", "bees")
 MATRIX = ((66, 4), (6, 77))
@@ -192,7 +192,7 @@ def test_a_page_needs_no_provenance() -> None:
 
 def test_bench_shows_figures_machine_command_and_advice() -> None:
     report = make.report(make.result(), make.result(threads=4), make.failed(), advice=["let it cool"])
-    html = pages.bench_page(report, make.manifest())
+    html = board_pages.bench_page(report, make.manifest())
     for said in (
         "Raspberry Pi 4 Model B Rev 1.4",
         "4 × Cortex-A72",
@@ -210,7 +210,7 @@ def test_bench_shows_figures_machine_command_and_advice() -> None:
 def test_an_invalid_result_is_marked_at_every_figure_and_is_not_the_fastest() -> None:
     wrong = replace(make.result("onnx-int8", processes=[make.process(0.001)]), invalid="the clock changed")
     report = make.report(make.result(), wrong, throughput=[replace(make.throughput(), invalid="busy")])
-    html = pages.bench_page(report, make.manifest())
+    html = board_pages.bench_page(report, make.manifest())
     assert "<strong>onnx-int8, 1 thread</strong>: the clock changed." in html
     # In the two tables, in the histogram, at the stages, and of the throughput.
     assert html.count('<small class="invalid">invalid</small>') == 5
@@ -286,7 +286,7 @@ def test_confusions_of_a_bundle_are_shown_where_its_manifest_tells_them() -> Non
     plain = make.manifest()
 
     def shown(told: object) -> str:
-        return pages.bench_page(make.report(), replace(plain, provenance={"confusion": told}))
+        return board_pages.bench_page(make.report(), replace(plain, provenance={"confusion": told}))
 
     html = shown({"split": "val", "counts": [[66, 4], [6, 77]]})
     assert "bees taken for ants: 6, 7.2 %" in html
