@@ -45,9 +45,8 @@ def runtime_files() -> dict[str, bytes]:
     needs = {name: _imported(place.read_bytes()) for name, place in modules.items() if name not in dropped}
     while more := {name for name in needs if name not in dropped and needs[name] & dropped}:
         dropped |= more
-    kept = {
-        name: place for name, place in modules.items() if name not in dropped | _undrawn(modules, dropped)
-    }
+    dropped |= _undrawn(modules, dropped)
+    kept = {name: place for name, place in modules.items() if name not in dropped}
     found = {_path_of(name, place): place.read_bytes() for name, place in kept.items()}
     for name, place in kept.items():
         if place.name == "__init__.py":
