@@ -3,13 +3,12 @@
 import contextlib
 import os
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from edgetl import disk, files, reading, sealing
-from edgetl.errors import BundleError, BusyError, SettingsError
+from edgetl.errors import BundleError, SettingsError
 
 VARIABLE = "EDGETL_SETTINGS"
 SYSTEM = Path("/etc/edgetl/settings.json")
@@ -145,7 +144,7 @@ def change(changing: Callable[[Settings], Settings]) -> Settings:
     path = place()
     read(to_change=True)  # what cannot be read is told before anything is made
     is_new = not path.parent.exists()
-    with _held(path.parent):
+    with files.lock(path.parent / _LOCK, wait_s=_WAIT_S):
         if path == SYSTEM:
             with contextlib.suppress(OSError):  # who may read the lock could hold it, for ever
                 disk.allow(path.parent / _LOCK, 0o600)
@@ -183,22 +182,6 @@ def _write(settings: Settings, path: Path, *, is_new: bool) -> None:
         disk.allow(beside, 0o644)
         if is_new:
             disk.allow(path.parent, 0o755)
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    deadline = time.monotonic() + _WAIT_S
-    while True:
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(files.lock(folder / _LOCK))
-            except BusyError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-                continue
-            yield
-            return
 
 
 def _is_there(path: Path) -> bool:

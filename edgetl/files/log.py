@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,14 +64,15 @@ class Log:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, *, wait_s: float = 0) -> Iterator[None]:
     """Hold a place for this process alone while the block runs; a process that dies lets go, however it ends.
 
     Args:
         path: an empty file that stands for the place; it is made if it is missing, and stays.
+        wait_s: seconds to wait for whoever holds it.
 
     Raises:
-        BusyError: another process, or another block of this one, holds it; nothing waits.
+        BusyError: another process, or another block of this one, holds it for longer.
         WriteError: the file cannot be made.
     """
     import fcntl  # only POSIX has it
@@ -79,12 +81,17 @@ def lock(path: Path) -> Iterator[None]:
         make_folders(path.parent)
         file = disk.open_lock(path)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(
-                f"another edgetl is at work in {path.parent}: wait until it has ended, then try again"
-            ) from None
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise BusyError(
+                        f"another edgetl is at work in {path.parent}: wait until it has ended, then try again"
+                    ) from None
+                time.sleep(0.01)
         yield
     finally:
         os.close(file)

@@ -2,14 +2,13 @@
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edgetl import files, manifest, processes, reading, sealing
-from edgetl.errors import BundleError, BusyError
+from edgetl.errors import BundleError
 from edgetl.wording import said
 
 FILE = "state.json"
@@ -212,7 +211,7 @@ def change(store: Path, changing: Callable[[State], State]) -> State:
         BundleError: it is damaged.
         WriteError: the place is read-only or full; it stays as it was.
     """
-    with _held(store):
+    with files.lock(store / _LOCK, wait_s=_WAIT_S):
         before = read(store)
         after = changing(before)
         if after is not before:
@@ -223,19 +222,3 @@ def change(store: Path, changing: Callable[[State], State]) -> State:
 def write(store: Path, state: State) -> None:
     """Replace the state."""
     files.write_text(store / FILE, sealing.sealed(asdict(state)))
-
-
-@contextlib.contextmanager
-def _held(store: Path) -> Iterator[None]:
-    deadline = time.monotonic() + _WAIT_S
-    while True:
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(files.lock(store / _LOCK))
-            except BusyError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-                continue
-            yield
-            return
